@@ -1,0 +1,58 @@
+# `make demo` and `make test` set everything up on a fresh machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test test-slow lint types layers check fix bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON=python3.12 or the like")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[offline,dev]'
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/interp-embed demo
+
+test: install
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+test-slow: install
+	$(BIN)/python -m pytest -q -m 'slow and not network and not gpu'
+
+lint: install
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+
+types: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports
+
+check: lint types layers
+	$(MAKE) test
+
+fix: install
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+# The predecessor in an environment of its own: its pins and ours need not agree.
+$(BENCH_VENV)/.installed: constraints.txt
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet torch==2.13.0
+	$(BENCH_VENV)/bin/python -m pip install --quiet hypothesaes==2.0.1 safetensors
+	touch $(BENCH_VENV)/.installed
+
+bench: install $(BENCH_VENV)/.installed
+	$(BIN)/python benchmarks/train_sae.py --predecessor $(BENCH_VENV)/bin/python
+	$(BIN)/python benchmarks/select_features.py --predecessor $(BENCH_VENV)/bin/python
+	$(BIN)/python benchmarks/embed.py
+
+clean:
+	rm -rf $(VENV) $(BENCH_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Text data sets as interpretable embeddings, and findings from them that hold up."""

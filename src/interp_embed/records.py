@@ -1,0 +1,217 @@
+"""Facts that travel between packages: frozen, plain, without behaviour beyond reading them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Json = Any
+"""A value JSON can hold: numbers, strings, booleans, None, lists and dicts of them."""
+
+TargetKind = Literal["numeric", "binary"]
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedDocument:
+    """A row of the user's table that takes no part, and why."""
+
+    row: int
+    """Position in the table as read, from 0."""
+    reason: str
+    """In words, such as ``text is empty`` or ``target is missing``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval and the rows it stands on."""
+
+    value: float
+    low: float
+    """Lower end of the interval."""
+    high: float
+    """Upper end of the interval."""
+    p: float
+    """Two-sided p-value of "no association", in [0, 1]; NaN where it cannot be tested."""
+    n: int
+    """Documents used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Short text saying what a feature responds to."""
+
+    feature: int
+    """Index of the feature."""
+    text: str
+    """What a person or an annotator reads, such as ``mentions "waited", "host"``."""
+    source: str
+    """How it was made, such as ``keywords``."""
+    n_examples: int
+    """Documents the labeller saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How well a label predicts where its feature fires, on documents the labeller did not see."""
+
+    precision: float
+    """Share of documents annotated 1 in which the feature fires, in [0, 1]; NaN if none was."""
+    precision_low: float
+    precision_high: float
+    """95 % Wilson interval of ``precision``."""
+    recall: float
+    """Share of documents in which the feature fires that are annotated 1; NaN if it never does."""
+    recall_low: float
+    recall_high: float
+    """95 % Wilson interval of ``recall``."""
+    f1: float
+    """Harmonic mean of precision and recall, in [0, 1]; 0 where nothing was found."""
+    n: int
+    """Documents annotated, the missing ones left out."""
+    n_missing: int
+    """Documents whose annotation failed; left out, not counted as 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Verdicts of an annotator on documents x concepts."""
+
+    concepts: tuple[str, ...]
+    """The concepts, in words: all that the annotator was told."""
+    verdicts: NDArray[np.float32]
+    """Shape (n_documents, n_concepts): 1, 0, or NaN where the answer is missing."""
+    reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Why an answer is missing, by (document, concept)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A document shown as evidence for a feature."""
+
+    row: int
+    """Position in the user's table, from 0."""
+    text: str
+    activation: float
+    """Value >= 0 of the feature on the document."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Character ranges [start, end) of the words the label names, in order, not overlapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How well the target is predicted on confirm rows, out of sample by cross-fitting."""
+
+    metric: str
+    """``r2`` for a numeric target, ``auc`` for a binary one."""
+    ceiling: float
+    """Ridge on the dense embeddings."""
+    features: float
+    """The activations of the selected features."""
+    hypotheses: float
+    """The annotations of the hypotheses: what the words alone carry."""
+    floor: float
+    """Length of the document alone."""
+    n: int
+    """Confirm documents scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A concept, the feature it came from, its association with the target, and the evidence."""
+
+    hypothesis: str
+    """The concept in words: the feature's label."""
+    feature: int
+    """Index of the feature in the SAE."""
+    separation: Estimate
+    """Mean target with the concept minus mean without it, Welch interval and p."""
+    coefficient: Estimate
+    """Coefficient in the joint linear regression on all hypotheses, HC3 interval and p."""
+    q: float
+    """``coefficient.p`` corrected for all hypotheses tested (Benjamini-Hochberg)."""
+    significant: bool
+    """Whether the hypothesis holds at the study's level after the chosen correction."""
+    prevalence: float
+    """Share of confirm documents with the concept, in [0, 1]."""
+    fidelity: Fidelity
+    n: int
+    """Confirm documents with a verdict."""
+    selection_score: float
+    """What the selection on discover rows ranked the feature by."""
+    note: str = ""
+    """Why it could not be tested, in words; empty if it was."""
+    top_examples: tuple[Example, ...] = ()
+    """Discover documents on which the feature is strongest."""
+    contrast_examples: tuple[Example, ...] = ()
+    """Discover documents on which it is silent, near the others in length."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """How the training of an SAE went; ``stopped`` tells in words why it ended."""
+
+    epochs: int
+    best_epoch: int
+    """Epoch (from 1) whose weights were kept."""
+    stopped: str
+    """``patience`` | ``cap`` | ``cap, still improving``."""
+    validation_nmse: float
+    """Plain normalised squared error on validation rows at the kept weights; 0 is perfect."""
+    train_nmse: float
+    validation_history: tuple[float, ...]
+    mean_active: float
+    """Mean number of active features a document (L0) on the training rows."""
+    n_dead: int
+    """Features that fire on no training document."""
+    n_revived: int
+    """Revivals of dead features over the whole training."""
+    n_train: int
+    n_validation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Where the rows of the user's table went."""
+
+    read: int
+    dropped: tuple[DroppedDocument, ...]
+    discover: int
+    confirm: int
+    n_groups: int
+    """Groups that the split kept whole (rows, where there are none)."""
+    n_duplicates: int
+    """Documents kept on one side because an equal or nearly equal one is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisStudy:
+    """A finished study: what was asked, what was found, and all that is needed to judge it."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    """Most certain first: by p of the joint regression, then by |separation|."""
+    scores: Scores
+    rows: RowCounts
+    target_name: str
+    target_kind: TargetKind
+    target_note: str
+    """How the target was understood, in a sentence: ``"1" is yes, "-1" is no``."""
+    target_mean: float
+    """Mean target on confirm documents (share of yes for a binary one)."""
+    training: TrainingReport
+    settings: Mapping[str, Json]
+    """Every setting, including those left at their default."""
+    provenance: Mapping[str, Json]
+    """Versions, digests and seeds."""
+    tried: int
+    """Features screened against the target."""
+    tested: int
+    """Hypotheses tested on confirm rows: the family the correction is over."""
+    shown: int
+    level: float
+    """Significance level, such as 0.05."""
+    correction: str
+    """``bh`` or ``bonferroni``."""
+    warnings: tuple[str, ...]
+    """In plain words: what failed, what was left out, what to mind."""
