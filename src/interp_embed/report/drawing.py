@@ -1,0 +1,127 @@
+"""Where marks stand in the report's drawings: one axis for all effects, one for the scores."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from interp_embed.records import Estimate, HypothesisStudy
+
+FOREST_WIDTH = 240.0
+"""Width of the forest plot, in the units of its drawing."""
+BARS_WIDTH = 420.0
+"""Width of the bar chart of scores."""
+
+_MARGIN = 9.0
+_LONGEST_RELATIVE = 1.6
+_LARGEST = 1e300
+_SMALLEST = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A linear axis from ``low`` to ``high`` drawn on ``width``."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    width: float
+    margin: float = _MARGIN
+
+    def x(self, value: float) -> float:
+        """Return where a value stands, at the edge if it lies beyond."""
+        share = min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        return round(self.margin + share * (self.width - 2 * self.margin), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An estimate on the axis: a point, and its interval if it has one."""
+
+    x: float
+    x_low: float
+    x_high: float
+    beyond_low: bool
+    """Whether the interval goes on to the left of the axis."""
+    beyond_high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar from the chart's origin to a value."""
+
+    x: float
+    width: float
+
+
+def forest_axis(study: HypothesisStudy) -> Axis:
+    """Return the axis that all effects share: zero, every estimate, and the usual intervals.
+
+    An interval much wider than the others is cut at the edge (and drawn with an arrow), so that it
+    does not squeeze the rest.
+    """
+    estimates = [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
+    values = [e.value for e in estimates if _is_drawable(e.value)]
+    ends = [end for e in estimates for end in (e.low, e.high) if _is_drawable(end)]
+    sizes = sorted(map(abs, ends))
+    usual = sizes[int(0.8 * (len(sizes) - 1))] if sizes else 0.0
+    reach = max([_LONGEST_RELATIVE * usual, *map(abs, values)])
+    inside = [max(-reach, min(reach, end)) for end in ends]
+    return _axis([0.0, *values, *inside], width=FOREST_WIDTH, n_ticks=4)
+
+
+def place(estimate: Estimate, axis: Axis) -> Mark | None:
+    """Return where an estimate is drawn; None if it has no value."""
+    if not _is_drawable(estimate.value):
+        return None
+    low = estimate.value if math.isnan(estimate.low) else estimate.low
+    high = estimate.value if math.isnan(estimate.high) else estimate.high
+    return Mark(
+        x=axis.x(estimate.value),
+        x_low=axis.x(low),
+        x_high=axis.x(high),
+        beyond_low=low < axis.low,
+        beyond_high=high > axis.high,
+    )
+
+
+def score_axis(scores: Sequence[float], *, metric: str) -> Axis:
+    """Return the axis of the scores: from no better than chance to the best one."""
+    chance = 0.5 if metric == "auc" else 0.0
+    known = [score for score in scores if _is_drawable(score)]
+    shown = [max(score, chance - 0.25) for score in known]
+    best = chance + (0.1 if metric == "auc" else 0.05)
+    axis = _axis([chance, best, *shown], width=BARS_WIDTH, n_ticks=5)
+    return Axis(axis.low, min(axis.high, 1.0), _up_to_one(axis.ticks), axis.width, margin=2.0)
+
+
+def bar(score: float, axis: Axis, *, metric: str) -> Bar | None:
+    """Return the bar of a score, from chance to the score; None if there is none."""
+    if not _is_drawable(score):
+        return None
+    origin, end = axis.x(0.5 if metric == "auc" else 0.0), axis.x(score)
+    left, right = min(origin, end), max(origin, end)
+    return Bar(x=left, width=round(max(right - left, 1.0), 1))
+
+
+def _is_drawable(value: float) -> bool:
+    return abs(value) < _LARGEST  # False for NaN
+
+
+def _up_to_one(ticks: Sequence[float]) -> tuple[float, ...]:
+    return tuple(tick for tick in ticks if tick <= 1.0)
+
+
+def _axis(values: Sequence[float], *, width: float, n_ticks: int) -> Axis:
+    """Return an axis over the values whose ticks are round numbers."""
+    low, high = min(values), max(values)
+    if high - low < _SMALLEST:
+        low, high = low - 1.0, high + 1.0
+    step = _round_step((high - low) / n_ticks)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    ticks = tuple(number * step for number in range(first, last + 1))
+    return Axis(low=low, high=high, ticks=ticks, width=width)
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(step * power for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * power >= rough * 0.99)

@@ -1,0 +1,174 @@
+"""The report as one page that needs no network, no script and no second file."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from interp_embed.records import HypothesisStudy, Json
+from interp_embed.report import wording
+from interp_embed.report.characters import visible
+from interp_embed.report.drawing import Axis, Bar, bar, forest_axis, score_axis
+from interp_embed.report.rows import RowView, row_view
+from interp_embed.report.run_record import run_record
+
+_MOST_DROPPED_ROWS = 20
+_SCORE_NAMES = (
+    ("floor", "Floor", "length of the document alone"),
+    ("hypotheses", "Hypotheses", "their words alone, as annotated"),
+    ("features", "Features", "activations of the selected features"),
+    ("ceiling", "Ceiling", "ridge on the full embedding"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hypotheses that fared alike."""
+
+    title: str
+    rows: tuple[RowView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """A predictive score in words and as a bar."""
+
+    key: str
+    name: str
+    explanation: str
+    value: str
+    bar: Bar | None
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedView:
+    """Rows left out for one reason."""
+
+    reason: str
+    n: int
+    rows: str
+    """The first of their positions."""
+
+
+def render_html(study: HypothesisStudy) -> str:
+    """Return the report as an HTML page: self-contained, without scripts, safe to open from disk.
+
+    Documents and labels are hostile input: all text is escaped, control characters and lone
+    surrogates are replaced visibly, and the page forbids itself to load anything. The same study
+    gives the same page.
+
+    Args:
+        study: The finished study.
+
+    Raises:
+        InputError: A setting or a fact of the provenance is not JSON-like.
+    """
+    environment = Environment(
+        loader=PackageLoader("interp_embed.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html").render(_context(study))
+
+
+def _finalize(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _context(study: HypothesisStudy) -> dict[str, Any]:
+    record = run_record(study)
+    axis = forest_axis(study)
+    scale = wording.effect_scale(study, reach=max(abs(axis.low), abs(axis.high)))
+    scores = score_axis(
+        [getattr(study.scores, key) for key, _, _ in _SCORE_NAMES], metric=study.scores.metric
+    )
+    settings = _facts(record["settings"])
+    provenance = _facts(record["provenance"])
+    return {
+        "study": study,
+        "words": wording,
+        "answer": wording.answer(study),
+        "axis": axis,
+        "ticks": [(axis.x(tick), scale.plain(tick)) for tick in axis.ticks],
+        "zero": axis.x(0.0),
+        "scale": scale,
+        "groups": _groups(study, scale=scale, axis=axis),
+        "n_columns": 8,
+        "scores": _scores(study, scores),
+        "score_axis": scores,
+        "score_ticks": [(scores.x(tick), wording.number(tick, decimals=2)) for tick in scores.ticks],
+        "embedder": _embedder(record),
+        "command": record["provenance"].get("command", record["settings"].get("command")),
+        "settings": settings,
+        "provenance": provenance,
+        "dropped": _dropped(study),
+        "n_held": sum(hypothesis.significant for hypothesis in study.hypotheses),
+    }
+
+
+def _groups(study: HypothesisStudy, *, scale: wording.EffectScale, axis: Axis) -> list[Group]:
+    kinds: dict[str, list[RowView]] = {"held": [], "not": [], "untested": []}
+    for hypothesis in study.hypotheses:
+        untested = math.isnan(hypothesis.coefficient.p) and not hypothesis.significant
+        kind = "held" if hypothesis.significant else "untested" if untested else "not"
+        kinds[kind].append(row_view(hypothesis, scale=scale, axis=axis))
+    titles = {
+        "held": f"Hold up at {wording.level_percent(study.level)} after correction",
+        "not": "Do not hold up",
+        "untested": "Could not be tested",
+    }
+    return [Group(titles[kind], tuple(rows)) for kind, rows in kinds.items() if rows]
+
+
+def _scores(study: HypothesisStudy, axis: Axis) -> list[ScoreView]:
+    return [
+        ScoreView(
+            key=key,
+            name=name,
+            explanation=explanation,
+            value=wording.number(getattr(study.scores, key)),
+            bar=bar(getattr(study.scores, key), axis, metric=study.scores.metric),
+        )
+        for key, name, explanation in _SCORE_NAMES
+    ]
+
+
+def _embedder(record: Mapping[str, Json]) -> str:
+    for place in ("settings", "provenance"):
+        found = record[place].get("embedder")
+        if isinstance(found, Mapping):
+            found = found.get("name", found.get("model"))
+        if found:
+            return str(found)
+    return ""
+
+
+def _dropped(study: HypothesisStudy) -> list[DroppedView]:
+    counts = Counter(dropped.reason for dropped in study.rows.dropped)
+    views = []
+    for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        rows = [dropped.row for dropped in study.rows.dropped if dropped.reason == reason]
+        first = ", ".join(str(row) for row in rows[:_MOST_DROPPED_ROWS])
+        views.append(DroppedView(reason, n, first + (", …" if n > _MOST_DROPPED_ROWS else "")))
+    return views
+
+
+def _facts(values: Mapping[str, Json], *, prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as lines: the path to each, and its value."""
+    lines: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            lines += _facts(value, prefix=f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines.append((f"{prefix}{key}", text))
+    return lines
