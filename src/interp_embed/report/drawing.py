@@ -4,15 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interp_embed.records import Estimate, HypothesisStudy
+from interp_embed.records import Estimate
 
 FOREST_WIDTH = 240.0
 """Width of the forest plot, in the units of its drawing."""
 BARS_WIDTH = 420.0
 """Width of the bar chart of scores."""
 
-_MARGIN = 9.0
-_LONGEST_RELATIVE = 1.6
+_MARGIN = 14.0
+_LONGEST_RELATIVE = 2.5
 _LARGEST = 1e300
 _SMALLEST = 1e-300
 
@@ -53,13 +53,12 @@ class Bar:
     width: float
 
 
-def forest_axis(study: HypothesisStudy) -> Axis:
-    """Return the axis that all effects share: zero, every estimate, and the usual intervals.
+def forest_axis(estimates: Sequence[Estimate]) -> Axis:
+    """Return the axis that effects share: zero, every estimate, and the usual intervals.
 
     An interval much wider than the others is cut at the edge (and drawn with an arrow), so that it
     does not squeeze the rest.
     """
-    estimates = [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
     values = [e.value for e in estimates if _is_drawable(e.value)]
     ends = [end for e in estimates for end in (e.low, e.high) if _is_drawable(end)]
     sizes = sorted(map(abs, ends))
@@ -86,29 +85,34 @@ def place(estimate: Estimate, axis: Axis) -> Mark | None:
 
 def score_axis(scores: Sequence[float], *, metric: str) -> Axis:
     """Return the axis of the scores: from no better than chance to the best one."""
-    chance = 0.5 if metric == "auc" else 0.0
     known = [score for score in scores if _is_drawable(score)]
-    shown = [max(score, chance - 0.25) for score in known]
-    best = chance + (0.1 if metric == "auc" else 0.05)
-    axis = _axis([chance, best, *shown], width=BARS_WIDTH, n_ticks=5)
-    return Axis(axis.low, min(axis.high, 1.0), _up_to_one(axis.ticks), axis.width, margin=2.0)
+    shown = [max(score, chance(metric) - 0.25) for score in known]
+    best = chance(metric) + (0.1 if metric == "auc" else 0.05)
+    return Axis(
+        low=min([chance(metric), *shown]),
+        high=max([best, *shown]),
+        ticks=(),
+        width=BARS_WIDTH,
+        margin=0.0,
+    )
+
+
+def chance(metric: str) -> float:
+    """Return the score of a predictor that knows nothing: where the bars begin."""
+    return 0.5 if metric == "auc" else 0.0
 
 
 def bar(score: float, axis: Axis, *, metric: str) -> Bar | None:
     """Return the bar of a score, from chance to the score; None if there is none."""
     if not _is_drawable(score):
         return None
-    origin, end = axis.x(0.5 if metric == "auc" else 0.0), axis.x(score)
+    origin, end = axis.x(chance(metric)), axis.x(score)
     left, right = min(origin, end), max(origin, end)
     return Bar(x=left, width=round(max(right - left, 1.0), 1))
 
 
 def _is_drawable(value: float) -> bool:
     return abs(value) < _LARGEST  # False for NaN
-
-
-def _up_to_one(ticks: Sequence[float]) -> tuple[float, ...]:
-    return tuple(tick for tick in ticks if tick <= 1.0)
 
 
 def _axis(values: Sequence[float], *, width: float, n_ticks: int) -> Axis:

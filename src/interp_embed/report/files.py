@@ -51,4 +51,8 @@ def write_study(study: HypothesisStudy, directory: Path) -> StudyFiles:
 
 def _write_text(path: Path, text: str) -> None:
     encoded = text.encode("utf-8")  # bytes: no platform changes the line ends
-    write_atomically(path, lambda temporary: temporary.write_bytes(encoded) and None)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(encoded)
+
+    write_atomically(path, write)

@@ -1,7 +1,6 @@
 """The report as one page that needs no network, no script and no second file."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from markupsafe import Markup
 from interp_embed.records import HypothesisStudy, Json
 from interp_embed.report import wording
 from interp_embed.report.characters import visible
-from interp_embed.report.drawing import Axis, Bar, bar, forest_axis, score_axis
+from interp_embed.report.drawing import Axis, Bar, bar, chance, forest_axis, score_axis
 from interp_embed.report.rows import RowView, row_view
-from interp_embed.report.run_record import run_record
+from interp_embed.report.run_record import is_untested, run_record
 
 _MOST_DROPPED_ROWS = 20
 _SCORE_NAMES = (
@@ -86,8 +85,10 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
 
 def _context(study: HypothesisStudy) -> dict[str, Any]:
     record = run_record(study)
-    axis = forest_axis(study)
-    scale = wording.effect_scale(study, reach=max(abs(axis.low), abs(axis.high)))
+    axis = forest_axis(
+        [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
+    )
+    scale = wording.effect_scale(study)
     scores = score_axis(
         [getattr(study.scores, key) for key, _, _ in _SCORE_NAMES], metric=study.scores.metric
     )
@@ -98,27 +99,26 @@ def _context(study: HypothesisStudy) -> dict[str, Any]:
         "words": wording,
         "answer": wording.answer(study),
         "axis": axis,
-        "ticks": [(axis.x(tick), scale.plain(tick)) for tick in axis.ticks],
+        "ticks": [(axis.x(tick), scale.tick(tick)) for tick in axis.ticks],
         "zero": axis.x(0.0),
         "scale": scale,
         "groups": _groups(study, scale=scale, axis=axis),
         "n_columns": 8,
         "scores": _scores(study, scores),
         "score_axis": scores,
-        "score_ticks": [(scores.x(tick), wording.number(tick, decimals=2)) for tick in scores.ticks],
+        "score_origin": scores.x(chance(study.scores.metric)),
         "embedder": _embedder(record),
         "command": record["provenance"].get("command", record["settings"].get("command")),
         "settings": settings,
         "provenance": provenance,
         "dropped": _dropped(study),
-        "n_held": sum(hypothesis.significant for hypothesis in study.hypotheses),
     }
 
 
 def _groups(study: HypothesisStudy, *, scale: wording.EffectScale, axis: Axis) -> list[Group]:
     kinds: dict[str, list[RowView]] = {"held": [], "not": [], "untested": []}
     for hypothesis in study.hypotheses:
-        untested = math.isnan(hypothesis.coefficient.p) and not hypothesis.significant
+        untested = is_untested(hypothesis)
         kind = "held" if hypothesis.significant else "untested" if untested else "not"
         kinds[kind].append(row_view(hypothesis, scale=scale, axis=axis))
     titles = {

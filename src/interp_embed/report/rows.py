@@ -116,7 +116,9 @@ def _share(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return wording.MISSING
     ends = (wording.number(low), wording.number(high))
-    return wording.number(value) + (f" [{ends[0]}, {ends[1]}]" if wording.MISSING not in ends else "")
+    return wording.number(value) + (
+        f" [{ends[0]}, {ends[1]}]" if wording.MISSING not in ends else ""
+    )
 
 
 def _fidelity_n(fidelity: Fidelity) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interp_embed.errors import InputError
-from interp_embed.records import HypothesisStudy, Json, RowCounts
+from interp_embed.records import Hypothesis, HypothesisStudy, Json, RowCounts
 from interp_embed.report.characters import visible
 
 RUN_FORMAT = 1
@@ -44,7 +44,7 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
         "not_tested": [
             {"feature": item.feature, "hypothesis": item.hypothesis, "note": item.note}
             for item in study.hypotheses
-            if item.note
+            if is_untested(item)
         ],
         "level": study.level,
         "correction": study.correction,
@@ -55,6 +55,12 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
         "warnings": study.warnings,
     }
     return {key: _as_json(value, place=key) for key, value in record.items()}
+
+
+def is_untested(hypothesis: Hypothesis) -> bool:
+    """Return whether a hypothesis is without a verdict, rather than with a negative one."""
+    has_no_p = math.isnan(hypothesis.coefficient.p)
+    return not hypothesis.significant and (has_no_p or bool(hypothesis.note))
 
 
 def _rows(rows: RowCounts) -> dict[str, Json]:

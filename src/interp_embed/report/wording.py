@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 from interp_embed.records import HypothesisStudy, Scores
 
-MISSING = "–"
-"""Stands where there is no number."""
+MISSING = "\u2013"
+"""An en dash: stands where there is no number."""
+_MINUS = "\u2212"
 
 METRIC_NAMES = {"r2": "R²", "auc": "AUC"}
 CORRECTION_NAMES = {
-    "bh": "Benjamini–Hochberg, which bounds the expected share of false findings",
+    "bh": "Benjamini-Hochberg, which bounds the expected share of false findings",
     "bonferroni": "Bonferroni, which bounds the chance of a single false finding",
 }
 
-_PLAIN_REACH = (1e-4, 1e7)
+_PLAIN_SIZES = (1e-4, 1e7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class EffectScale:
     """Whether the numbers are too large or too small to be written out."""
 
     def plain(self, value: float) -> str:
-        """Return an effect without a plus sign, such as ``−0.25``."""
+        """Return an effect without a plus sign, such as ``0.25``."""
         if not math.isfinite(value):
             return MISSING
         scaled = value * self.factor
@@ -40,32 +41,38 @@ class EffectScale:
     def signed(self, value: float) -> str:
         """Return an effect with its sign, such as ``+0.25``."""
         text = self.plain(value)
-        return text if text == MISSING or text.startswith("−") or value == 0 else f"+{text}"
+        return text if text == MISSING or text.startswith(_MINUS) or value == 0 else f"+{text}"
+
+    def tick(self, value: float) -> str:
+        """Return a round number on the axis, without needless decimals."""
+        return _minus(f"{round(value * self.factor, 9):g}")
 
     def interval(self, low: float, high: float) -> str:
-        """Return an interval, such as ``[−0.10, 0.60]``; empty if an end is not known."""
+        """Return an interval, such as ``[0.10, 0.60]``; empty if an end is not known."""
         if not (math.isfinite(low) and math.isfinite(high)):
             return ""
         return f"[{self.plain(low)}, {self.plain(high)}]"
 
 
-def effect_scale(study: HypothesisStudy, *, reach: float) -> EffectScale:
+def effect_scale(study: HypothesisStudy) -> EffectScale:
     """Return how the study's effects are written.
 
-    Args:
-        study: A binary target's effects are differences in rates: percentage points.
-        reach: Largest magnitude to be written, in units of the target; it sets the decimals.
+    A binary target's effects are differences in rates: percentage points. The typical interval is
+    as wide as two digits can tell, so that no digit is shown that the data do not support.
     """
     binary = study.target_kind == "binary"
     factor, unit = (100.0, "percentage points") if binary else (1.0, "")
-    largest = abs(reach * factor)
-    if not math.isfinite(largest) or largest == 0:
+    estimates = [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
+    widths = [e.high - e.low for e in estimates] + [abs(e.value) for e in estimates]
+    known = sorted(width for width in widths if 0 < width < math.inf)
+    if not known:
         return EffectScale(factor=factor, decimals=2, unit=unit)
+    typical = known[len(known) // 2] * factor
     return EffectScale(
         factor=factor,
-        decimals=min(6, max(0, 2 - math.floor(math.log10(3 * largest)))),
+        decimals=min(6, max(0, 1 - math.floor(math.log10(typical)))),
         unit=unit,
-        scientific=not _PLAIN_REACH[0] <= largest <= _PLAIN_REACH[1],
+        scientific=not _PLAIN_SIZES[0] <= typical <= _PLAIN_SIZES[1],
     )
 
 
@@ -136,13 +143,13 @@ def _prediction(study: HypothesisStudy) -> str:
     if not math.isfinite(scores.hypotheses):
         return "; how well they predict it could not be scored"
     subject = "together they predict" if len(study.hypotheses) > 1 else "it predicts"
-    text = f"; {subject} the target with {metric} = {number(scores.hypotheses)}"
+    text = f"; {subject} the target with {metric}\u00a0=\u00a0{number(scores.hypotheses)}"
     if not math.isfinite(scores.ceiling):
         return text
     return f"{text}, where a ridge on the full embedding reaches {number(scores.ceiling)}"
 
 
 def _minus(text: str) -> str:
-    if text.startswith("-"):
-        return text[1:] if not text.strip("-0.") else "−" + text[1:].replace("e-", "e−")
-    return text.replace("e-", "e−")
+    if not text.strip("-0."):
+        text = text.lstrip("-")  # no "minus zero"
+    return text.replace("-", _MINUS)
