@@ -1,7 +1,10 @@
-"""A study made by hand, for the tests of the report."""
+"""Studies made by hand, for the tests of the report."""
 
 import math
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from interp_embed.records import (
     DroppedDocument,
@@ -97,3 +100,35 @@ def make_study(**changes: Any) -> HypothesisStudy:
         "warnings": ("10 annotations failed and were left out.",),
     }
     return HypothesisStudy(**{**given, **changes})
+
+
+@pytest.fixture(name="make_example")
+def example_factory() -> Callable[..., Example]:
+    return make_example
+
+
+@pytest.fixture(name="make_hypothesis")
+def hypothesis_factory() -> Callable[..., Hypothesis]:
+    return make_hypothesis
+
+
+@pytest.fixture(name="make_study")
+def study_factory() -> Callable[..., HypothesisStudy]:
+    return make_study
+
+
+@pytest.fixture
+def untested(make_hypothesis) -> Hypothesis:
+    return make_hypothesis(
+        separation=NOT_ESTIMATED,
+        coefficient=NOT_ESTIMATED,
+        q=NAN,
+        significant=False,
+        prevalence=NAN,
+        fidelity=Fidelity(NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, 200),
+        n=0,
+        selection_score=NAN,
+        note="no confirm document has the concept",
+        top_examples=(),
+        contrast_examples=(),
+    )
