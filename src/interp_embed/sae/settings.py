@@ -1,0 +1,115 @@
+"""Settings of the trainer, checked when they are made."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from interp_embed.errors import InputError
+
+_STEPS = 1_000
+"""Steps a training takes by default: enough on every corpus we measured to come to rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Size, sparsity, schedule and seed of a training."""
+
+    n_features: int
+    """Features of the SAE (M in HypotheSAEs); at most as many as training documents."""
+    k: int
+    """Active features a document: exactly at most (topk), or on average (batch_topk)."""
+    prefixes: tuple[int, ...] = ()
+    """Matryoshka prefix lengths, increasing; n_features is appended where it is missing."""
+    rule: Literal["topk", "batch_topk"] = "topk"
+    """How active features are chosen."""
+    max_epochs: int | None = None
+    """Cap on passes over the data; None: as many as make about 1,000 steps, at least 20."""
+    patience: int = 5
+    """Epochs without improvement on the validation documents before it stops."""
+    batch_size: int | None = None
+    """Documents a step; None: a sixteenth of the documents, from 32 to 512. Any rest is used."""
+    learning_rate: float = 0.006
+    """Adam's rate at the start, falling to 0 over ``max_epochs``; the data are scaled to 1."""
+    seed: int = 0
+    threads: int = 1
+    """Threads of the matrix product. More pay from about 1,000 features on an idle machine."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        for name in ("n_features", "k", "patience", "threads"):
+            _at_least_one(name, getattr(self, name))
+        for name in ("max_epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                _at_least_one(name, getattr(self, name))
+        if self.k > self.n_features:
+            raise InputError(
+                f"k={self.k} features cannot be active of n_features={self.n_features}; "
+                "use a k of at most n_features, usually 4 to 32"
+            )
+        if self.rule not in ("topk", "batch_topk"):
+            raise InputError(f"rule must be 'topk' or 'batch_topk', but got {self.rule!r}")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate must be positive, but got {self.learning_rate}")
+        lengths = (0, *self.prefixes)
+        if any(a >= b for a, b in pairwise(lengths)):
+            raise InputError(
+                f"prefixes must be positive and increasing, but got {list(self.prefixes)}"
+            )
+        if self.prefixes and self.prefixes[-1] > self.n_features:
+            raise InputError(
+                f"the last prefix, {self.prefixes[-1]}, is longer than n_features={self.n_features}"
+            )
+
+    @property
+    def all_prefixes(self) -> tuple[int, ...]:
+        """The prefixes, ending in n_features."""
+        if self.prefixes and self.prefixes[-1] == self.n_features:
+            return self.prefixes
+        return (*self.prefixes, self.n_features)
+
+    @property
+    def batch(self) -> int:
+        """Batch size once it is known.
+
+        Raises:
+            InputError: The settings were not yet fitted to the data.
+        """
+        if self.batch_size is None:
+            raise InputError("batch_size is not set; call fitted_to(n_documents=...) first")
+        return self.batch_size
+
+    @property
+    def epochs(self) -> int:
+        """Cap on epochs once it is known.
+
+        Raises:
+            InputError: The settings were not yet fitted to the data.
+        """
+        if self.max_epochs is None:
+            raise InputError("max_epochs is not set; call fitted_to(n_documents=...) first")
+        return self.max_epochs
+
+    def fitted_to(self, *, n_documents: int) -> "TrainingSettings":
+        """Return the settings with batch size and cap filled in for a number of documents.
+
+        Raises:
+            InputError: There are fewer documents than features.
+        """
+        if n_documents < self.n_features:
+            raise InputError(
+                f"{self.n_features} features cannot be learned from {n_documents} documents; "
+                f"use at most {n_documents} features, or give more documents"
+            )
+        batch = self.batch_size or min(512, max(32, n_documents // 16))
+        steps = -(-n_documents // batch)
+        epochs = self.max_epochs or max(20, -(-_STEPS // steps))
+        return replace(self, batch_size=batch, max_epochs=epochs)
+
+
+def _at_least_one(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, but got {value!r}")
