@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 KNOWN_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet")
 """What ``read_table`` reads; all but Parquet also with ``.gz`` behind."""
 
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:(?<=\d)\.\d*|(?<!\d)\.\d+)?(?:[eE][+-]?\d{1,3})?")
-_INTEGER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _INVISIBLE = re.compile(r"[\s\x00\u00ad\u200b-\u200f\u2060\ufeff]*")
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -284,9 +284,7 @@ def _typed(values: Sequence[str]) -> "pd.Series[Any]":
 
 def _is_plain_number(value: str) -> bool:
     """Tell numbers from codes: "007" and integers no float64 can hold stay text."""
-    if len(value) > 25 or not value.isascii() or not value[-1:].isdigit() and value[-1:] != ".":
-        return False
-    if not _NUMBER.fullmatch(value) or not any(letter.isdigit() for letter in value):
+    if len(value) > 25 or not _NUMBER.fullmatch(value):
         return False
     return not _INTEGER.fullmatch(value) or abs(int(value)) <= 2**53
 
@@ -341,9 +339,10 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         stored = pq.read_table(file)
         _check_names([str(name) for name in stored.column_names], file)
         # pandas' own metadata would turn saved index columns into an index, out of sight.
-        return stored.to_pandas(ignore_metadata=True)
+        table: pd.DataFrame = stored.to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file} cannot be read as Parquet ({error})") from error
+    return table
 
 
 def _check_names(names: Sequence[str], file: Path) -> None:

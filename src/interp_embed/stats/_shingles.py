@@ -1,14 +1,16 @@
 """Words and word 3-grams of documents, for finding near-duplicates."""
 
 import re
-import sys
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 MIN_WORDS = 8
 """Shorter documents are compared as wholes only: one word changes most of their 3-grams."""
@@ -19,18 +21,20 @@ MIN_SHINGLES = MIN_WORDS - 2
 MAX_DOCUMENTS = 50
 """A 3-gram in more documents than this is boilerplate."""
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+)
 """Scripts written without spaces (Thai, Lao, Burmese, Khmer, Japanese, Chinese): by character."""
 
 
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    punctuation = "".join(
-        re.escape(letter)
-        for letter in map(chr, range(sys.maxunicode + 1))
-        if unicodedata.category(letter).startswith("P")
-    )
-    return re.compile(f"[{_UNSPACED}]|[^{_UNSPACED}{punctuation}\\s]+")
+@dataclass(frozen=True, slots=True)
+class Shingles:
+    """The word 3-grams of documents, boilerplate left out."""
+
+    sizes: NDArray[np.int64]
+    """Distinct 3-grams of each document, shape (n_documents,)."""
+    shared: csr_array
+    """Ones where a document has a 3-gram that another has too, (n_documents, n_shared)."""
 
 
 def split_words(document: str) -> list[str]:
@@ -40,43 +44,65 @@ def split_words(document: str) -> list[str]:
     punctuation is one word.
     """
     text = unicodedata.normalize("NFC", document).casefold()
-    return _word_pattern().findall(text) or [" ".join(text.split())]
+    spaced = text
+    for letter in set(text):
+        replacement = _spaced(letter)
+        if replacement != letter:
+            spaced = spaced.replace(letter, replacement)
+    return spaced.split() or [" ".join(text.split())]
 
 
-def shingle_matrix(documents: Sequence[Sequence[str]]) -> csr_array:
-    """Return which word 3-grams each document has, those in one document only included.
+@lru_cache(maxsize=65_536)
+def _spaced(letter: str) -> str:
+    """Return a space for punctuation, and set letters of unspaced scripts apart."""
+    if unicodedata.category(letter).startswith("P"):
+        return " "
+    return f" {letter} " if _UNSPACED.match(letter) else letter
 
-    Args:
-        documents: Words of each document.
 
-    Returns:
-        A matrix of ones, shape (n_documents, n_shingles).
+def collect_shingles(documents: Sequence[Sequence[str]]) -> Shingles:
+    """Return the word 3-grams of documents, each given as its words.
+
+    3-grams in more than ``MAX_DOCUMENTS`` documents are left out.
     """
-    numbers: dict[str, int] = {}
-    hashes: list[NDArray[np.uint64]] = []
-    for words in documents:
-        ids = np.fromiter(
-            (numbers.setdefault(word, len(numbers)) for word in words),
-            dtype=np.uint64,
-            count=len(words),
-        )
-        hashes.append(np.unique(_hash_triples(ids)))
-    lengths = np.fromiter(map(len, hashes), dtype=np.int64, count=len(hashes))
-    flat = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-    distinct, columns = np.unique(flat, return_inverse=True)
-    indptr = np.concatenate(([0], np.cumsum(lengths)))
-    ones = np.ones(flat.size, dtype=np.int32)
-    return csr_array((ones, columns, indptr), shape=(len(documents), distinct.size))
+    hashes, owners = _hashed_shingles(documents)
+    order = np.argsort(hashes, kind="stable")  # so that owners ascend within a 3-gram
+    hashes, owners = hashes[order], owners[order]
+    starts = np.ones(hashes.size, dtype=np.bool_)
+    starts[1:] = hashes[1:] != hashes[:-1]
+    repeated = np.zeros(hashes.size, dtype=np.bool_)
+    repeated[1:] = ~starts[1:] & (owners[1:] == owners[:-1])
+    owners, starts = owners[~repeated], starts[~repeated]
+    columns = np.cumsum(starts) - 1
+    n_owners = np.bincount(columns)[columns]
+    sizes = np.bincount(owners[n_owners <= MAX_DOCUMENTS], minlength=len(documents))
+    used = (n_owners > 1) & (n_owners <= MAX_DOCUMENTS)
+    distinct, columns = np.unique(columns[used], return_inverse=True)
+    shared = coo_array(
+        (np.ones(columns.size, dtype=np.int32), (owners[used], columns)),
+        shape=(len(documents), distinct.size),
+    )
+    return Shingles(sizes=sizes, shared=shared.tocsr())
 
 
-def _hash_triples(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of each three neighbours, shape (max(0, n_words - 2),)."""
+def _hashed_shingles(
+    documents: Sequence[Sequence[str]],
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return a 64-bit hash of each three neighbouring words, with the document it is in."""
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__  # a new word gets the next number
+    lengths = np.fromiter(map(len, documents), dtype=np.int64, count=len(documents))
+    ids = np.fromiter(
+        map(numbers.__getitem__, chain.from_iterable(documents)),
+        dtype=np.uint64,
+        count=int(lengths.sum()),
+    )
+    owners = np.repeat(np.arange(len(documents)), lengths)
     if ids.size < 3:
-        return np.empty(0, dtype=np.uint64)
-    mixed = ids[:-2]
-    for following in (ids[1:-1], ids[2:]):
-        mixed = _mix(mixed) + following
-    return _mix(mixed)
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+    hashes = _mix(_mix(_mix(ids[:-2]) + ids[1:-1]) + ids[2:])
+    inside = owners[:-2] == owners[2:]
+    return hashes[inside], owners[:-2][inside]
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

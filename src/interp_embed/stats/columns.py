@@ -7,6 +7,11 @@ from scipy.sparse import csr_array, csr_matrix
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_same_length, finite_vector
 
+_LARGEST = 1e100
+
+_BLOCK = 1_000_000
+"""Entries of a padded block of features, about 40 MB in all."""
+
 
 def column_density(activations: csr_matrix | csr_array) -> NDArray[np.float64]:
     """Return the share of documents in which each feature fires.
@@ -50,16 +55,13 @@ def column_correlation(
     values = _checked_target(target, n_documents)
     centred = values - values.mean()
     centred = np.zeros_like(values) if np.ptp(values) == 0.0 else centred
-    columns = matrix.indices
     data = matrix.data.astype(np.float64, copy=False)
-    stored = np.diff(matrix.indptr)
-    means = np.bincount(columns, weights=data, minlength=n_features) / n_documents
-    products = np.bincount(columns, weights=data * np.repeat(centred, stored), minlength=n_features)
+    means = _column_sums(matrix, data) / n_documents
+    products = _column_sums(matrix, data * np.repeat(centred, np.diff(matrix.indptr)))
     # About the mean, in two passes: the mean of squares minus the squared mean cancels badly.
-    n_stored = np.bincount(columns, minlength=n_features)
-    squares = np.bincount(columns, weights=(data - means[columns]) ** 2, minlength=n_features)
-    squares += (n_documents - n_stored) * means**2
-    norms = np.sqrt(squares)
+    n_stored = np.bincount(matrix.indices, minlength=n_features)
+    squares = _column_sums(matrix, (data - means[matrix.indices]) ** 2)
+    norms = np.sqrt(squares + (n_documents - n_stored) * means**2)
     norms[norms <= 1e-13 * means * np.sqrt(n_documents)] = np.nan
     norm_target = np.sqrt(centred @ centred) or np.nan
     return np.clip(products / (norms * norm_target), -1.0, 1.0)
@@ -92,45 +94,72 @@ def column_separation(
     """
     if n_top is not None and n_top < 1:
         raise InputError(f"n_top must be at least 1, got {n_top}")
-    matrix = _checked(activations)
+    matrix = _positive_part(_checked(activations))
     n_documents, n_features = matrix.shape
     values = _checked_target(target, n_documents)
     centred = values - values.mean()
-    by_document = np.repeat(centred, np.diff(matrix.indptr))
-    fires = matrix.data > 0.0
-    all_fire = bool(fires.all())
-    columns = matrix.indices if all_fire else matrix.indices[fires]
-    by_document = by_document if all_fire else by_document[fires]
-    n_firing = np.bincount(columns, minlength=n_features)
-    sums = np.bincount(columns, weights=by_document, minlength=n_features)
-    n_silent = n_documents - n_firing
+    n_firing = np.bincount(matrix.indices, minlength=n_features)
+    sums = _column_sums(matrix, np.repeat(centred, np.diff(matrix.indptr)))
     # The centred target sums to 0, so the silent documents sum to minus the firing ones.
-    silent = np.divide(-sums, n_silent, out=np.full(n_features, np.nan), where=n_silent > 0)
-    if n_top is not None and n_firing.max(initial=0) > n_top:
-        data = matrix.data if all_fire else matrix.data[fires]
-        sums = _sums_over_top(columns, data, by_document, n_firing, n_top, sums)
-        n_firing = np.minimum(n_firing, n_top)
-    firing = np.divide(sums, n_firing, out=np.full(n_features, np.nan), where=n_firing > 0)
-    return firing - silent
+    silent = _ratio(-sums, n_documents - n_firing)
+    if n_top is None or n_firing.max(initial=0) <= n_top:
+        return _ratio(sums, n_firing) - silent
+    top_sums = _sums_over_top(matrix, centred, n_firing, n_top, sums)
+    return _ratio(top_sums, np.minimum(n_firing, n_top)) - silent
+
+
+def _column_sums(
+    matrix: csr_matrix | csr_array, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sum over each column of one value per stored entry, shape (n_features,)."""
+    sums = np.bincount(matrix.indices, weights=values, minlength=matrix.shape[1])
+    return np.asarray(sums, dtype=np.float64)
+
+
+def _ratio(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return sums / counts, NaN where the count is 0."""
+    return sums / np.where(counts > 0, counts, np.nan)
 
 
 def _sums_over_top(
-    columns: NDArray[np.int32],
-    data: NDArray[np.float64],
-    by_document: NDArray[np.float64],
+    matrix: csr_matrix | csr_array,
+    centred: NDArray[np.float64],
     n_firing: NDArray[np.int64],
     n_top: int,
     sums: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return ``sums`` with those of features that fire more than ``n_top`` times cut to the top."""
-    entries = np.flatnonzero((n_firing > n_top)[columns])
-    by_column = entries[np.lexsort((-data[entries], columns[entries]))]  # stable: row order
+    """Return ``sums``, for features that fire more than ``n_top`` times over the top ones only."""
+    by_feature = matrix.tocsc()  # rows ascend within a feature
     heavy = np.flatnonzero(n_firing > n_top)
-    starts = np.concatenate(([0], np.cumsum(n_firing[heavy])[:-1]))
-    top = by_column[(starts[:, None] + np.arange(n_top)).ravel()]
+    heavy = heavy[np.argsort(n_firing[heavy], kind="stable")]
     cut = sums.copy()
-    cut[heavy] = by_document[top].reshape(heavy.size, n_top).sum(axis=1)
+    start = 0
+    while start < heavy.size:
+        # Features of similar counts side by side, padded to the largest of them.
+        widths = n_firing[heavy[start:]]
+        fitting = (widths <= 2 * widths[0]) & (np.arange(1, widths.size + 1) * widths <= _BLOCK)
+        block = heavy[start : start + max(1, int(fitting.sum()))]
+        places = np.arange(n_firing[block].max())
+        valid = places < n_firing[block][:, None]  # (n_block, width)
+        entries = np.where(valid, by_feature.indptr[block][:, None] + places, 0)
+        values = np.where(valid, by_feature.data[entries], -np.inf)
+        weakest = np.partition(values, -n_top, axis=1)[:, -n_top, None]
+        above = values > weakest
+        equal = values == weakest
+        room = n_top - above.sum(axis=1, keepdims=True)
+        top = above | (equal & (np.cumsum(equal, axis=1) <= room))
+        cut[block] = (centred[by_feature.indices[entries]] * top).sum(axis=1)
+        start += block.size
     return cut
+
+
+def _positive_part(matrix: csr_matrix | csr_array) -> csr_matrix | csr_array:
+    """Return the matrix without stored zeros."""
+    if matrix.data.size == 0 or matrix.data.min() > 0.0:
+        return matrix
+    matrix = matrix.copy()
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def _checked(activations: csr_matrix | csr_array) -> csr_matrix | csr_array:
@@ -140,9 +169,9 @@ def _checked(activations: csr_matrix | csr_array) -> csr_matrix | csr_array:
         activations = activations.copy()
         activations.sum_duplicates()
     data = activations.data
-    # NaN fails the first comparison, infinity the second.
-    if data.size and not (data.min() >= 0.0 and data.max() < np.inf):
-        raise InputError("activations must be finite and >= 0")
+    # NaN fails the first comparison; the second keeps squares and their sums finite.
+    if data.size and not (data.min() >= 0.0 and data.max() < _LARGEST):
+        raise InputError(f"activations must be >= 0 and below {_LARGEST:g}, none of them NaN")
     return activations
 
 
