@@ -90,6 +90,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
             table = _parse_json_lines(text, file)
         else:
             table = _parse_separated(text, file, separator=_separator(text, suffix, file))
+    if table.shape[1] == 0:
+        raise InputError(f"{file} has {len(table)} rows but no columns")
     if len(table) == 0:
         raise InputError(f"{file} has {table.shape[1]} columns but no rows")
     return table
@@ -339,7 +341,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         stored = pq.read_table(file)
         _check_names([str(name) for name in stored.column_names], file)
         # pandas' own metadata would turn saved index columns into an index, out of sight.
-        table: pd.DataFrame = stored.to_pandas(ignore_metadata=True)
+        table: pd.DataFrame = stored.replace_schema_metadata(None).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file} cannot be read as Parquet ({error})") from error
     return table

@@ -103,7 +103,7 @@ def understand_target(
         raise InputError(f"target {name!r} has no usable value in {len(read)} rows")
     if positive is not None:
         return _one_class_against_others(read, positive, name=name)
-    distinct = {value.key: value for value in usable}
+    distinct = _distinct(usable)
     if len(distinct) == 1:
         raise InputError(
             f"target {name!r} is constant: all {len(usable)} usable rows of {len(read)} are "
@@ -198,10 +198,10 @@ def _two_classes(read: Sequence[_Value], distinct: Mapping[str, _Value]) -> Targ
 def _one_class_against_others(read: Sequence[_Value], positive: str, *, name: str) -> Target:
     wanted = _read_string(str(positive), keep=str(positive).strip().casefold())
     usable = [value for value in read if not value.reason]
-    distinct = {value.key: value for value in usable}
+    distinct = _distinct(usable)
     if wanted.key not in distinct:
         close = get_close_matches(wanted.key, distinct, n=1, cutoff=0.5)
-        hint = f"; did you mean {distinct[close[0]].shown!r}?" if close else ""
+        hint = f"; did you mean {distinct[close[0]].shown!r}?" if close else "."
         raise InputError(
             f"target {name!r} has no class {positive!r}{hint} Its classes: {_counted(usable)}"
         )
@@ -269,9 +269,14 @@ def _finish(
     )
 
 
+def _distinct(usable: Sequence[_Value]) -> dict[str, _Value]:
+    """Return the first value of each key, as it was first written."""
+    return {value.key: value for value in reversed(usable)}
+
+
 def _counted(usable: Sequence[_Value]) -> str:
     counts = Counter(value.key for value in usable)
-    shown = {value.key: value.shown for value in reversed(usable)}
-    parts = [f"{shown[key]!r} ({count})" for key, count in counts.most_common(_MAX_SHOWN)]
+    distinct = _distinct(usable)
+    parts = [f"{distinct[key].shown!r} ({count})" for key, count in counts.most_common(_MAX_SHOWN)]
     more = len(counts) - len(parts)
     return ", ".join(parts) + (f" and {more} more" if more else "")

@@ -170,7 +170,7 @@ def _checked(activations: csr_matrix | csr_array) -> csr_matrix | csr_array:
         activations.sum_duplicates()
     data = activations.data
     # NaN fails the first comparison; the second keeps squares and their sums finite.
-    if data.size and not (data.min() >= 0.0 and data.max() < _LARGEST):
+    if data.size and not (float(data.min()) >= 0.0 and float(data.max()) < _LARGEST):
         raise InputError(f"activations must be >= 0 and below {_LARGEST:g}, none of them NaN")
     return activations
 

@@ -53,7 +53,7 @@ def adjust_benjamini_hochberg(p: ArrayLike, *, n_tests: int | None = None) -> ND
     falling = tested[np.argsort(-values[tested], kind="stable")]
     ranks = np.arange(falling.size, 0, -1)
     q = np.full(values.shape, np.nan)
-    q[falling] = np.minimum(np.minimum.accumulate(values[falling] * family / ranks), 1.0)
+    q[falling] = np.minimum(np.minimum.accumulate(values[falling] * (family / ranks)), 1.0)
     return q
 
 

@@ -67,6 +67,7 @@ def joint_regression(
             "use fewer columns or more documents"
         )
     scaled, scales = _standardise(columns)
+    values = values - values.mean() if np.ptp(values) > 0.0 else np.zeros(n)
     kept = _identified_columns(scaled, clusters)
     nan = float("nan")
     estimates = [Estimate(nan, nan, nan, nan, n)] * p
@@ -172,8 +173,7 @@ def _fit(
             cov_kwds={"groups": clusters, "use_correction": True, "df_correction": True},
             use_t=True,
         )
-    spread = np.abs(target - target.mean()).max()
-    if np.abs(fit.resid).max() <= _RELATIVE_ZERO * spread:
+    if np.abs(fit.resid).max() <= _RELATIVE_ZERO * np.abs(target).max():
         nan = float("nan")
         return [Estimate(float(value), nan, nan, nan, n) for value in fit.params[1:]]
     bounds = fit.conf_int(alpha=1.0 - level)
