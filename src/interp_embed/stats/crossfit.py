@@ -1,0 +1,176 @@
+"""How well columns predict a target on rows they were not fitted on."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_auc_score
+
+from interp_embed.errors import InputError
+from interp_embed.stats._allocation import allocate_groups
+from interp_embed.stats._checks import check_same_length, finite_matrix, finite_vector
+
+_PENALTIES = np.logspace(-4.0, 4.0, 17)
+"""Ridge penalties per training row, for columns of standard deviation 1."""
+
+
+def crossfit_score(
+    design: ArrayLike,
+    target: ArrayLike,
+    *,
+    metric: Literal["r2", "auc"],
+    groups: ArrayLike | None = None,
+    n_folds: int = 5,
+    seed: int = 0,
+) -> float:
+    """Return the out-of-fold R2 or AUC of a ridge regression of the target on the columns.
+
+    In each fold the columns are standardised and the penalty is chosen (leave-one-out error) on
+    the training rows alone. R2 is 1 - SSE / SST over all rows, about the mean of all targets: 0
+    is what the mean achieves, useless columns give a little less. AUC is the share of pairs
+    (positive, negative) ordered rightly, ties half, over the pairs that lie in the same fold:
+    predictions of different folds stand on different intercepts and are not compared.
+
+    Args:
+        design: Shape (n, p), p >= 1.
+        target: Shape (n,); 0 and 1 for ``auc``.
+        metric: ``r2`` or ``auc``.
+        groups: Rows with the same label are never on both sides of a fold, shape (n,).
+        n_folds: Number of folds, >= 2.
+        seed: Decides the folds, which are balanced in size and, for ``auc``, in class.
+
+    Raises:
+        InputError: There are too few rows or groups for the folds, the target is constant or
+            (``auc``) not 0/1, or a value is NaN.
+    """
+    columns = finite_matrix(design, name="design")
+    values = finite_vector(target, name="target")
+    n = columns.shape[0]
+    check_same_length(n, values, name="target")
+    if columns.shape[1] == 0:
+        raise InputError("the design has no columns to predict from")
+    labels = np.arange(n) if groups is None else _number_groups(groups, n)
+    _check_target(values, labels, metric=metric)
+    _check_folds(n, int(labels.max()) + 1, n_folds)
+    folds = allocate_groups(
+        labels,
+        values.astype(np.int64) if metric == "auc" else np.zeros(n, dtype=np.int64),
+        shares=np.full(n_folds, 1.0 / n_folds),
+        rng=np.random.default_rng(seed),
+    )
+    predictions = _predict_out_of_fold(columns, values, folds)
+    if metric == "auc":
+        return _auc_within_folds(values, predictions, folds)
+    residual = values - predictions
+    centred = values - values.mean()
+    return float(1.0 - (residual @ residual) / (centred @ centred))
+
+
+def _number_groups(groups: ArrayLike, n: int) -> NDArray[np.int64]:
+    labels = np.asarray(groups)
+    check_same_length(n, labels, name="groups")
+    numbers, _ = pd.factorize(labels)
+    if (numbers < 0).any():
+        raise InputError(f"{int((numbers < 0).sum())} of {n} group labels are missing")
+    return numbers.astype(np.int64)
+
+
+def _check_target(values: NDArray[np.float64], labels: NDArray[np.int64], *, metric: str) -> None:
+    if metric not in {"r2", "auc"}:
+        raise InputError(f'metric must be "r2" or "auc", got {metric!r}')
+    if np.ptp(values) == 0.0 if values.size else True:
+        raise InputError(f"the target has the same value in all {values.size} rows")
+    if metric == "r2":
+        return
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise InputError("for auc the target must be 0 or 1 in every row")
+    for side in (0.0, 1.0):
+        n_groups = np.unique(labels[values == side]).size
+        if n_groups < 2:
+            raise InputError(
+                f"only {int((values == side).sum())} of {values.size} rows, in {n_groups} group, "
+                f"have the target {side:g}: out-of-fold prediction needs at least 2 groups of each"
+            )
+
+
+def _check_folds(n: int, n_groups: int, n_folds: int) -> None:
+    if n_folds < 2:
+        raise InputError(f"n_folds must be at least 2, got {n_folds}")
+    if n_groups < n_folds or n < 2 * n_folds:
+        raise InputError(
+            f"{n} rows in {n_groups} groups are too few for {n_folds} folds: at least "
+            f"{n_folds} groups and {2 * n_folds} rows are needed"
+        )
+
+
+def _predict_out_of_fold(
+    columns: NDArray[np.float64], target: NDArray[np.float64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    predictions = np.empty_like(target)
+    for fold in np.unique(folds):
+        test = folds == fold
+        train = columns[~test]
+        centre = train.mean(axis=0)
+        spread = train.std(axis=0)
+        spread[spread <= 1e-12 * np.abs(centre)] = np.inf  # constant here: predicts nothing
+        spread[spread == 0.0] = np.inf
+        mean = target[~test].mean()
+        weights = _ridge_weights((train - centre) / spread, target[~test] - mean)
+        predictions[test] = mean + ((columns[test] - centre) / spread) @ weights
+    return predictions
+
+
+def _ridge_weights(
+    columns: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return ridge weights at the penalty with the least squared leave-one-out error.
+
+    Both arguments are centred. The same as scikit-learn's RidgeCV, but from the eigenvectors of
+    the smaller of the two Gram matrices: ten times faster at 5,000 x 384.
+    """
+    scores, directions, variances = _principal_scores(columns)
+    along = scores.T @ target  # (rank,)
+    penalties = _PENALTIES * columns.shape[0]
+    shrunk = 1.0 / (variances[:, None] + penalties)  # (rank, n_penalties)
+    residuals = target[:, None] - scores @ (along[:, None] * shrunk)
+    leverage = 1.0 / columns.shape[0] + scores**2 @ shrunk
+    errors = residuals / np.maximum(1.0 - leverage, 1e-9)
+    best = int(np.argmin((errors**2).sum(axis=0)))
+    weights: NDArray[np.float64] = directions @ (along * shrunk[:, best])
+    return weights
+
+
+def _principal_scores(
+    columns: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return S (n, rank), V (p, rank) and the squared norms of S's columns: columns = S V'."""
+    n, p = columns.shape
+    gram = columns.T @ columns if p <= n else columns @ columns.T
+    variances, vectors = np.linalg.eigh(gram)
+    kept = variances > 1e-12 * max(float(variances[-1]), 1e-300)
+    variances, vectors = variances[kept], vectors[:, kept]
+    if p <= n:
+        return columns @ vectors, vectors, variances
+    norms = np.sqrt(variances)
+    return vectors * norms, columns.T @ (vectors / norms), variances
+
+
+def _auc_within_folds(
+    target: NDArray[np.float64], predictions: NDArray[np.float64], folds: NDArray[np.int64]
+) -> float:
+    total = 0.0
+    n_pairs = 0.0
+    for fold in np.unique(folds):
+        inside = folds == fold
+        n_positive = float(target[inside].sum())
+        pairs = n_positive * (np.count_nonzero(inside) - n_positive)
+        if pairs:
+            total += pairs * float(roc_auc_score(target[inside], predictions[inside]))
+            n_pairs += pairs
+    if not n_pairs:
+        raise InputError(
+            "no fold holds rows of both classes (each group is of one class, and there are few); "
+            "use fewer folds or more groups"
+        )
+    return total / n_pairs
