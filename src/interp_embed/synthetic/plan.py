@@ -91,11 +91,6 @@ class CorpusPlan:
     typo_rate: float = 0.006
     """Share of words with a typing error, in [0, 0.5]."""
 
-    def with_effects(self, effects: Mapping[str, Effect]) -> "CorpusPlan":
-        """Return the plan with other effects."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return CorpusPlan(**{**values, "effects": effects})
-
 
 def check_plan(plan: CorpusPlan, concepts: Sequence[str]) -> None:
     """Check all knobs of a plan against the concepts of its domain.
