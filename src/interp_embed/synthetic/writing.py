@@ -27,6 +27,8 @@ class Piece:
 
     concept: int
     """Index of the concept it expresses, or -1 for filler."""
+    paraphrase: int
+    """Which of the concept's paraphrases it is, or -1 for filler."""
     before: str
     """What separates it from the sentence before, such as a space or ``, and ``."""
     text: str
@@ -38,6 +40,8 @@ class Span:
 
     concept: int
     """Column of the truth."""
+    paraphrase: int
+    """Which of the concept's paraphrases it is, in the order of the domain."""
     start: int
     """First character."""
     end: int
@@ -48,10 +52,11 @@ class Span:
 class _Draft:
     """A sentence before it is placed: a template, and what decides how it can be placed."""
 
-    concept: int
-    valence: int
-    position: float
     template: str
+    position: float
+    concept: int = -1
+    paraphrase: int = -1
+    valence: int = 0
 
 
 def write_document(
@@ -75,7 +80,7 @@ def find_spans(pieces: Sequence[Piece]) -> tuple[Span, ...]:
         start += len(piece.before)
         end = start + len(piece.text)
         if piece.concept >= 0:
-            spans.append(Span(piece.concept, start, end))
+            spans.append(Span(piece.concept, piece.paraphrase, start, end))
         start = end
     return tuple(spans)
 
@@ -95,9 +100,9 @@ def edit_lightly(
         edited[number] = replace(edited[number], text=text)
     gap = " " if edited[-1].text.endswith((".", "!", "?")) else ". "
     if len(pieces) >= 4 and random.random() < 0.5:
-        edited.append(Piece(-1, gap, _pick(domain.closers, random)))
+        edited.append(Piece(-1, -1, gap, _pick(domain.closers, random)))
     if render(edited) == render(pieces):  # no word long enough to misspell
-        edited.append(Piece(-1, gap, domain.closers[0]))
+        edited.append(Piece(-1, -1, gap, domain.closers[0]))
     return tuple(edited)
 
 
@@ -108,12 +113,13 @@ def _draft_sentences(
     for index in concepts:
         concept = domain.concepts[index]
         position = concept.stage + _ORDER_NOISE * random.standard_normal()
-        template = _pick(concept.paraphrases, random)
-        drafts.append(_Draft(index, concept.valence, position, template))
+        number = int(random.random() * len(concept.paraphrases))
+        template = concept.paraphrases[number]
+        drafts.append(_Draft(template, position, index, number, concept.valence))
     if random.random() < style.opener:
-        drafts.append(_Draft(-1, 0, -np.inf, _pick(domain.openers, random)))
+        drafts.append(_Draft(_pick(domain.openers, random), -np.inf))
     if random.random() < style.closer:
-        drafts.append(_Draft(-1, 0, np.inf, _pick(domain.closers, random)))
+        drafts.append(_Draft(_pick(domain.closers, random), np.inf))
     n_filler = int(random.poisson(style.filler * random.gamma(2.0, 0.5)))
     n_words = sum(len(draft.template.split()) for draft in drafts)
     for index in random.permutation(len(domain.filler)):
@@ -121,7 +127,7 @@ def _draft_sentences(
             break
         topic = domain.filler[index]
         position = topic.stage + _ORDER_NOISE * random.standard_normal()
-        drafts.append(_Draft(-1, 0, position, _pick(topic.sentences, random)))
+        drafts.append(_Draft(_pick(topic.sentences, random), position))
         n_filler -= 1
         n_words += len(drafts[-1].template.split())
     return drafts
@@ -156,7 +162,7 @@ def _place(
             text = text[0].upper() + text[1:]
         is_last = number == len(drafts) - 1
         text = apply_style(text, style, random, is_last=is_last, is_felt=draft.valence != 0)
-        pieces.append(Piece(draft.concept, gap, text))
+        pieces.append(Piece(draft.concept, draft.paraphrase, gap, text))
     return tuple(pieces)
 
 
@@ -183,7 +189,7 @@ def _choose_lead(
     domain: Domain, before: _Draft, draft: _Draft, style: Style, random: np.random.Generator
 ) -> str:
     """Return words to put before a sentence, mostly none."""
-    if not _CLAUSE.match(draft.template) or np.isinf(draft.position):
+    if draft.concept < 0 or not _CLAUSE.match(draft.template):
         return ""
     if before.valence * draft.valence < 0 and random.random() < style.join:
         return _pick(domain.contrasts, random)
