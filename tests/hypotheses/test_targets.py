@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interp_embed.errors import InputError
@@ -185,6 +185,7 @@ def test_what_is_no_target_is_refused(values, settings, message):
         assert "'y'" in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.none()
@@ -214,6 +215,7 @@ def test_any_values_are_understood_row_by_row_or_refused(values, kind):
         assert len(target.classes) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", None]), min_size=2), st.randoms())
 def test_the_order_of_rows_does_not_change_their_meaning(values, random):
     order = list(range(len(values)))

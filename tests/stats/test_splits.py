@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interp_embed.errors import InputError
@@ -129,6 +129,7 @@ def test_merged_groups_join_what_any_grouping_joins():
     assert merged.tolist() == [0, 0, 0, 1, 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=20))
 def test_merged_groups_are_the_finest_that_part_no_group(pairs):
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
@@ -153,6 +154,7 @@ def test_missing_and_uneven_labels_are_refused():
         merge_groups()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 30), min_size=40, max_size=120),
     st.floats(0.2, 0.8),

@@ -17,7 +17,7 @@ from interp_embed.stats._shingles import (
     MIN_WORDS,
     Shingles,
     collect_shingles,
-    split_words,
+    number_words,
 )
 
 _PRODUCT_ENTRIES = 4_000_000
@@ -68,16 +68,14 @@ def near_duplicate_groups(
         raise InputError("documents must be a sequence of strings, got one string")
     if not 0.0 < similarity <= 1.0:
         raise InputError(f"similarity must lie above 0 and at most at 1, got {similarity}")
-    first_of: dict[str, int] = {}
-    distinct: list[list[str]] = []
-    same_as = np.empty(len(documents), dtype=np.int64)
-    for row, document in enumerate(documents):
-        words = split_words(document)
-        number = first_of.setdefault(" ".join(words), len(distinct))
-        if number == len(distinct):
-            distinct.append(words)
-        same_as[row] = number
-    long = np.flatnonzero([len(words) >= MIN_WORDS for words in distinct])
+    first_of: dict[bytes, int] = {}
+    same_as = np.fromiter(
+        (first_of.setdefault(words.tobytes(), len(first_of)) for words in number_words(documents)),
+        dtype=np.int64,
+        count=len(documents),
+    )
+    distinct = [np.frombuffer(words, dtype=np.uint32) for words in first_of]
+    long = np.flatnonzero([words.size >= MIN_WORDS for words in distinct])
     pairs = _similar_pairs(collect_shingles([distinct[row] for row in long]), similarity)
     components = _components(long[pairs], len(distinct))
     return _number_by_appearance(components[same_as])
