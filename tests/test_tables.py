@@ -115,6 +115,12 @@ def test_json_keys_that_come_and_go_are_missing_elsewhere(write):
     assert pd.isna(table["text"][1])
 
 
+def test_large_integers_beside_missing_ones_are_not_rounded(write):
+    table = read_table(write("a.jsonl", '{"id": 12345678901234567}\n{"text": "b"}\n'))
+
+    assert table["id"][0] == 12345678901234567
+
+
 def test_lone_surrogates_and_line_separators_in_json_do_no_harm(write):
     table = read_table(write("a.jsonl", '{"text": "a\\ud800b"}\n{"text": "c\u2028d\x85e"}\n'))
 
@@ -252,9 +258,9 @@ def test_documents_come_from_columns_of_any_text_type(dtype):
 def test_texts_of_another_length_or_kind_are_refused():
     with pytest.raises(InputError, match="2 texts but 3 values in column 2"):
         collect_documents(["a", "b"], [1, 2], [1, 2, 3])
-    with pytest.raises(InputError, match="a single string"):
+    with pytest.raises(InputError, match="strings, got one str"):
         collect_documents("a text")
-    with pytest.raises(InputError, match="a whole table"):
+    with pytest.raises(InputError, match="strings, got one DataFrame"):
         collect_documents(pd.DataFrame({"text": ["a"]}))
 
 

@@ -142,6 +142,15 @@ def test_one_class_against_all_others():
     assert target.note.startswith('binary: "joy" is 1, the 2 other values are 0')
 
 
+def test_long_values_are_shortened_in_messages():
+    target = understand([1, 2, 3, "x" * 10_000])
+
+    assert len(target.note) < 200
+    with pytest.raises(InputError) as caught:
+        understand(["x" * 10_000, "y" * 10_000, "z" * 10_000])
+    assert len(str(caught.value)) < 600
+
+
 def test_a_number_can_be_the_class():
     assert understand([1, 2, 3, 3], positive="3").values.tolist() == [0, 0, 1, 1]
 

@@ -138,6 +138,9 @@ def test_bad_input_is_refused():
     for bad in (-1.0, NAN, np.inf):
         with pytest.raises(InputError, match="activations must be >= 0"):
             column_density(sparse.csr_array([[0.0, bad], [1.0, 0.0]]))
+    for other in (good.toarray(), good.tocsc()):
+        with pytest.raises(InputError, match="must be a scipy CSR matrix"):
+            column_density(other)
     with pytest.raises(InputError, match="no documents"):
         column_density(sparse.csr_array((0, 3)))
     with pytest.raises(InputError, match="one value for each of 2 rows"):

@@ -146,8 +146,12 @@ def test_merged_groups_are_the_finest_that_part_no_group(pairs):
 
 
 def test_missing_and_uneven_labels_are_refused():
-    with pytest.raises(InputError, match="1 of 2 group labels are missing"):
+    with pytest.raises(InputError, match="1 of 2 labels of a grouping are missing"):
         merge_groups(np.array(["a", None], dtype=object))
+    with pytest.raises(InputError, match="2 of 3 labels of groups are missing"):
+        split_rows(["a", float("nan"), float("nan")])
+    with pytest.raises(InputError, match="groups must have one axis"):
+        split_rows(np.ones((4, 2)))
     with pytest.raises(InputError, match="one value for each of 2 rows"):
         merge_groups([0, 1], [0, 1, 2])
     with pytest.raises(InputError, match="at least one grouping"):

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from interp_embed.errors import InputError
 from interp_embed.stats._allocation import allocate_groups
-from interp_embed.stats._checks import check_same_length, finite_vector
+from interp_embed.stats._checks import check_same_length, finite_vector, number_labels
 from interp_embed.stats._shingles import (
     MIN_SHINGLES,
     MIN_WORDS,
@@ -78,7 +77,7 @@ def near_duplicate_groups(
     long = np.flatnonzero([words.size >= MIN_WORDS for words in distinct])
     pairs = _similar_pairs(collect_shingles([distinct[row] for row in long]), similarity)
     components = _components(long[pairs], len(distinct))
-    return _number_by_appearance(components[same_as])
+    return number_labels(components[same_as])
 
 
 def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
@@ -97,7 +96,7 @@ def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
     """
     if not labels:
         raise InputError("merge_groups needs at least one grouping")
-    numbered = [_number_labels(grouping) for grouping in labels]
+    numbered = [number_labels(grouping, name="a grouping") for grouping in labels]
     n = numbered[0].size
     edges: list[NDArray[np.int64]] = []
     offset = n
@@ -105,7 +104,7 @@ def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
         check_same_length(n, grouping, name="each grouping")
         edges.append(np.column_stack([np.arange(n), grouping + offset]))
         offset += int(grouping.max(initial=-1)) + 1
-    return _number_by_appearance(_components(np.concatenate(edges), offset)[:n])
+    return number_labels(_components(np.concatenate(edges), offset)[:n])
 
 
 def split_rows(
@@ -135,7 +134,7 @@ def split_rows(
     """
     if not 0.0 < confirm_share < 1.0:
         raise InputError(f"confirm_share must lie between 0 and 1, got {confirm_share}")
-    labels = _number_labels(groups)
+    labels = number_labels(groups)
     strata = np.zeros(labels.size, dtype=np.int64)
     if stratify is not None:
         strata = _strata(finite_vector(stratify, name="stratify"))
@@ -237,21 +236,3 @@ def _components(edges: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     ones = np.ones(edges.shape[0], dtype=np.int8)
     graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(n, n))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
-
-
-def _number_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    values = np.asarray(labels)
-    if values.ndim != 1:
-        raise InputError(f"group labels must have one axis, got shape {values.shape}")
-    numbers, _ = pd.factorize(values)
-    n_missing = int(np.count_nonzero(numbers < 0))
-    if n_missing:
-        raise InputError(
-            f"{n_missing} of {values.size} group labels are missing; "
-            "leave those rows out, or give each a label of its own"
-        )
-    return numbers.astype(np.int64)
-
-
-def _number_by_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray(pd.factorize(labels)[0], dtype=np.int64)
