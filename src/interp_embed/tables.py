@@ -11,7 +11,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,12 @@ def collect_documents(texts: Iterable[object], *others: Sequence[object]) -> Doc
         others: Other columns of the same table, whose lengths are checked.
 
     Raises:
-        InputError: ``texts`` is a single string or a whole table, or lengths differ.
+        InputError: ``texts`` is a single string, a table or a dict, or lengths differ.
     """
-    if isinstance(texts, str | bytes | pd.DataFrame):
-        kind = "a whole table" if isinstance(texts, pd.DataFrame) else "a single string"
-        raise InputError(f"texts must be a list or column of strings, got {kind}")
+    if isinstance(texts, str | bytes | Mapping | pd.DataFrame):
+        raise InputError(
+            f"texts must be a column or list of strings, got one {type(texts).__name__}"
+        )
     values = list(texts)
     for place, other in enumerate(others, start=1):
         if len(other) != len(values):
@@ -281,7 +282,7 @@ def _typed(values: Sequence[str]) -> "pd.Series[Any]":
         if whole:
             return pd.Series([int(value) for value in values], dtype=np.int64)
         return pd.Series([float(value) if value.strip() else np.nan for value in values])
-    return _text_column([value if value else None for value in values])
+    return _as_column([value if value else None for value in values])
 
 
 def _is_plain_number(value: str) -> bool:
@@ -291,7 +292,10 @@ def _is_plain_number(value: str) -> bool:
     return not _INTEGER.fullmatch(value) or abs(int(value)) <= 2**53
 
 
-def _text_column(values: Sequence[object]) -> "pd.Series[Any]":
+def _as_column(values: Sequence[object]) -> "pd.Series[Any]":
+    """Return a column with the type pandas finds, unless that would change the values."""
+    if None in values and any(isinstance(value, int) and abs(value) > 2**53 for value in values):
+        return pd.Series(values, dtype=object)  # float64 would round such integers
     try:
         return pd.Series(values)
     except UnicodeEncodeError:  # lone surrogates, which JSON can carry, fit no Arrow string
@@ -319,7 +323,7 @@ def _parse_json_lines(text: str, file: Path) -> pd.DataFrame:
         records.append(record)
     names = list(dict.fromkeys(name for record in records for name in record))
     return pd.DataFrame(
-        {name: _text_column([record.get(name) for record in records]) for name in names},
+        {name: _as_column([record.get(name) for record in records]) for name in names},
         index=range(len(records)),
     )
 

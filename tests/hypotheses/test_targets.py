@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interp_embed.errors import InputError
@@ -142,6 +142,15 @@ def test_one_class_against_all_others():
     assert target.note.startswith('binary: "joy" is 1, the 2 other values are 0')
 
 
+def test_long_values_are_shortened_in_messages():
+    target = understand([1, 2, 3, "x" * 10_000])
+
+    assert len(target.note) < 200
+    with pytest.raises(InputError) as caught:
+        understand(["x" * 10_000, "y" * 10_000, "z" * 10_000])
+    assert len(str(caught.value)) < 600
+
+
 def test_a_number_can_be_the_class():
     assert understand([1, 2, 3, 3], positive="3").values.tolist() == [0, 0, 1, 1]
 
@@ -185,6 +194,7 @@ def test_what_is_no_target_is_refused(values, settings, message):
         assert "'y'" in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.none()
@@ -214,6 +224,7 @@ def test_any_values_are_understood_row_by_row_or_refused(values, kind):
         assert len(target.classes) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", None]), min_size=2), st.randoms())
 def test_the_order_of_rows_does_not_change_their_meaning(values, random):
     order = list(range(len(values)))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse, stats
@@ -72,6 +72,7 @@ def test_correlation_survives_a_small_spread_about_a_large_mean():
     )
 
 
+@settings(deadline=None)
 @given(activations_with_target(), st.none() | st.integers(1, 13))
 def test_separation_agrees_with_a_loop(data, n_top):
     dense, target = data
@@ -91,6 +92,7 @@ def test_separation_over_the_top_agrees_with_a_loop_on_uneven_features():
         np.testing.assert_allclose(result, naive_separation(dense, target, 20), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(activations_with_target())
 def test_stored_zeros_and_split_entries_change_nothing(data):
     dense, target = data
@@ -136,6 +138,9 @@ def test_bad_input_is_refused():
     for bad in (-1.0, NAN, np.inf):
         with pytest.raises(InputError, match="activations must be >= 0"):
             column_density(sparse.csr_array([[0.0, bad], [1.0, 0.0]]))
+    for other in (good.toarray(), good.tocsc()):
+        with pytest.raises(InputError, match="must be a scipy CSR matrix"):
+            column_density(other)
     with pytest.raises(InputError, match="no documents"):
         column_density(sparse.csr_array((0, 3)))
     with pytest.raises(InputError, match="one value for each of 2 rows"):

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -30,6 +30,7 @@ def test_wilson_interval_reaches_the_ends_exactly():
     assert wilson_interval(10, 10).high == 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
 def test_wilson_interval_agrees_with_scipy(n, share, level):
     successes = round(share * n)

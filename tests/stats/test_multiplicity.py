@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
@@ -24,12 +24,14 @@ def test_benjamini_hochberg_by_hand():
     np.testing.assert_allclose(q, [0.03, 0.04, 0.04, NAN])
 
 
+@settings(deadline=None)
 @given(p_values)
 def test_adjustments_agree_with_scipy_and_statsmodels(p):
     np.testing.assert_allclose(adjust_benjamini_hochberg(p), false_discovery_control(p))
     np.testing.assert_allclose(adjust_bonferroni(p), multipletests(p, method="bonferroni")[1])
 
 
+@settings(deadline=None)
 @given(p_values, st.integers(0, 40))
 def test_a_larger_family_is_as_if_the_others_had_p_1(p, n_more):
     padded = false_discovery_control([*p, *[1.0] * n_more])[: len(p)]
@@ -37,6 +39,7 @@ def test_a_larger_family_is_as_if_the_others_had_p_1(p, n_more):
     np.testing.assert_allclose(adjust_benjamini_hochberg(p, n_tests=len(p) + n_more), padded)
 
 
+@settings(deadline=None)
 @given(p_values)
 def test_q_is_between_p_and_bonferroni_and_keeps_the_order(p):
     q = adjust_benjamini_hochberg(p)

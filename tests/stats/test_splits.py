@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interp_embed.errors import InputError
@@ -129,6 +129,7 @@ def test_merged_groups_join_what_any_grouping_joins():
     assert merged.tolist() == [0, 0, 0, 1, 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=20))
 def test_merged_groups_are_the_finest_that_part_no_group(pairs):
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
@@ -145,14 +146,19 @@ def test_merged_groups_are_the_finest_that_part_no_group(pairs):
 
 
 def test_missing_and_uneven_labels_are_refused():
-    with pytest.raises(InputError, match="1 of 2 group labels are missing"):
+    with pytest.raises(InputError, match="1 of 2 labels of a grouping are missing"):
         merge_groups(np.array(["a", None], dtype=object))
+    with pytest.raises(InputError, match="2 of 3 labels of groups are missing"):
+        split_rows(["a", float("nan"), float("nan")])
+    with pytest.raises(InputError, match="groups must have one axis"):
+        split_rows(np.ones((4, 2)))
     with pytest.raises(InputError, match="one value for each of 2 rows"):
         merge_groups([0, 1], [0, 1, 2])
     with pytest.raises(InputError, match="at least one grouping"):
         merge_groups()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 30), min_size=40, max_size=120),
     st.floats(0.2, 0.8),

@@ -37,6 +37,10 @@ _POSITIVE_OF = {
     )
 }
 _MAX_SHOWN = 12
+"""Classes or reasons listed in a message."""
+
+_MAX_LETTERS = 60
+"""Letters of a value shown in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +156,11 @@ def _read(value: object, row: int, *, name: str, keep: str | None) -> _Value:
 def _read_string(value: str, *, keep: str | None) -> _Value:
     shown = value.strip()
     key = shown.casefold()
+    shown = shown if len(shown) <= _MAX_LETTERS else shown[: _MAX_LETTERS - 1] + "…"
     if not shown:
         return _Value("", "", reason="target is empty")
-    if _NUMBER.fullmatch(shown):
-        return _read_number(float(shown), shown=shown)
+    if _NUMBER.fullmatch(key):
+        return _read_number(float(key), shown=shown)
     if key in _INFINITE:
         return _Value("", "", reason="target is infinite")
     if key in _MISSING_WORDS and key != keep:
@@ -173,8 +178,12 @@ def _read_number(value: numbers.Real | Decimal | float, *, shown: str | None = N
     if math.isinf(number):
         return _Value("", "", reason="target is infinite")
     number += 0.0  # -0.0 becomes 0.0
-    plain = str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+    plain = _plain(number)
     return _Value(plain, shown or plain, number=number)
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
 def _two_classes(read: Sequence[_Value], distinct: Mapping[str, _Value]) -> Target:
@@ -244,7 +253,7 @@ def _numeric(
         for value in read
     ]
     values = np.array([math.nan if v.number is None else v.number for v in judged])
-    note = f"from {min(found):g} to {max(found):g}"
+    note = f"from {_plain(min(found))} to {_plain(max(found))}"
     return _finish(judged, values, "numeric", note, ())
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from interp_embed.errors import InputError
@@ -38,6 +39,28 @@ def check_same_length(n: int, other: NDArray[Any], *, name: str) -> None:
         raise InputError(
             f"{name} must have one value for each of {n} rows, got shape {other.shape}"
         )
+
+
+def number_labels(labels: ArrayLike, *, name: str = "groups") -> NDArray[np.int64]:
+    """Return labels of any kind as numbers from 0 by first appearance, shape (n,).
+
+    Raises:
+        InputError: A label is missing (None or NaN), or there is more than one axis.
+    """
+    if hasattr(labels, "dtype"):
+        values = np.asarray(labels)
+    else:  # as objects: numpy would turn ["a", nan] into ["a", "nan"]
+        values = pd.Series(list(labels), dtype=object).to_numpy()  # type: ignore[arg-type]
+    if values.ndim != 1:
+        raise InputError(f"{name} must have one axis, got shape {values.shape}")
+    numbers, _ = pd.factorize(values)
+    n_missing = int(np.count_nonzero(numbers < 0))
+    if n_missing:
+        raise InputError(
+            f"{n_missing} of {values.size} labels of {name} are missing; "
+            "leave those rows out, or give each a label of its own"
+        )
+    return numbers.astype(np.int64)
 
 
 def _finite_array(values: ArrayLike, *, name: str, n_axes: int) -> NDArray[np.float64]:

@@ -163,6 +163,11 @@ def _positive_part(matrix: csr_matrix | csr_array) -> csr_matrix | csr_array:
 
 
 def _checked(activations: csr_matrix | csr_array) -> csr_matrix | csr_array:
+    if getattr(activations, "format", None) != "csr":
+        raise InputError(
+            f"activations must be a scipy CSR matrix, got {type(activations).__name__}; "
+            "use scipy.sparse.csr_array(activations)"
+        )
     if activations.shape[0] == 0:
         raise InputError("there are no documents: the activation matrix has 0 rows")
     if not activations.has_canonical_format:

@@ -3,13 +3,17 @@
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
 from interp_embed.errors import InputError
 from interp_embed.stats._allocation import allocate_groups
-from interp_embed.stats._checks import check_same_length, finite_matrix, finite_vector
+from interp_embed.stats._checks import (
+    check_same_length,
+    finite_matrix,
+    finite_vector,
+    number_labels,
+)
 
 _PENALTIES = np.logspace(-4.0, 4.0, 17)
 """Ridge penalties per training row, for columns of standard deviation 1."""
@@ -43,6 +47,9 @@ def crossfit_score(
     Raises:
         InputError: There are too few rows or groups for the folds, the target is constant or
             (``auc``) not 0/1, or a value is NaN.
+
+    Source: Golub, Heath and Wahba 1979, Technometrics 21, 215-223 (leave-one-out error of ridge);
+    Parker, Guenter and Bedo 2007, BMC Bioinformatics 8:326 (pooling folds biases the AUC).
     """
     columns = finite_matrix(design, name="design")
     values = finite_vector(target, name="target")
@@ -50,7 +57,8 @@ def crossfit_score(
     check_same_length(n, values, name="target")
     if columns.shape[1] == 0:
         raise InputError("the design has no columns to predict from")
-    labels = np.arange(n) if groups is None else _number_groups(groups, n)
+    labels = np.arange(n) if groups is None else number_labels(groups)
+    check_same_length(n, labels, name="groups")
     _check_target(values, labels, metric=metric)
     _check_folds(n, int(labels.max()) + 1, n_folds)
     folds = allocate_groups(
@@ -65,15 +73,6 @@ def crossfit_score(
     residual = values - predictions
     centred = values - values.mean()
     return float(1.0 - (residual @ residual) / (centred @ centred))
-
-
-def _number_groups(groups: ArrayLike, n: int) -> NDArray[np.int64]:
-    labels = np.asarray(groups)
-    check_same_length(n, labels, name="groups")
-    numbers, _ = pd.factorize(labels)
-    if (numbers < 0).any():
-        raise InputError(f"{int((numbers < 0).sum())} of {n} group labels are missing")
-    return numbers.astype(np.int64)
 
 
 def _check_target(values: NDArray[np.float64], labels: NDArray[np.int64], *, metric: str) -> None:

@@ -1,9 +1,9 @@
 """The joint linear regression of a target on several columns, with errors that hold up."""
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
+from statsmodels.regression.linear_model import OLS
 
 from interp_embed.errors import InputError
 from interp_embed.records import Estimate
@@ -12,6 +12,7 @@ from interp_embed.stats._checks import (
     check_same_length,
     finite_matrix,
     finite_vector,
+    number_labels,
 )
 
 _RELATIVE_ZERO = 1e-9
@@ -81,16 +82,16 @@ def joint_regression(
 
 def _number_groups(groups: ArrayLike, n: int) -> NDArray[np.int64] | None:
     """Return labels from 0, or None where every row is a group of its own."""
-    labels = np.asarray(groups)
-    check_same_length(n, labels, name="groups")
-    distinct, numbers = np.unique(labels, return_inverse=True)
-    if distinct.size == n:
+    numbers = number_labels(groups)
+    check_same_length(n, numbers, name="groups")
+    n_groups = int(numbers.max(initial=-1)) + 1
+    if n_groups == n:
         return None
-    if distinct.size < 2:
+    if n_groups < 2:
         raise InputError(
             f"all {n} rows are in one group: errors robust to groups need at least 2 of them"
         )
-    return numbers.astype(np.int64)
+    return numbers
 
 
 def _standardise(
@@ -164,7 +165,7 @@ def _fit(
     level: float,
 ) -> list[Estimate]:
     n, p = scaled.shape
-    model = sm.OLS(target, np.column_stack([np.ones(n), scaled]))
+    model = OLS(target, np.column_stack([np.ones(n), scaled]))
     if clusters is None:
         fit = model.fit(cov_type="HC3", use_t=True)
     else:

@@ -4,20 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from interp_embed.errors import InputError
 from interp_embed.stats._allocation import allocate_groups
-from interp_embed.stats._checks import check_same_length, finite_vector
+from interp_embed.stats._checks import check_same_length, finite_vector, number_labels
 from interp_embed.stats._shingles import (
     MIN_SHINGLES,
     MIN_WORDS,
     Shingles,
     collect_shingles,
-    split_words,
+    number_words,
 )
 
 _PRODUCT_ENTRIES = 4_000_000
@@ -68,19 +67,17 @@ def near_duplicate_groups(
         raise InputError("documents must be a sequence of strings, got one string")
     if not 0.0 < similarity <= 1.0:
         raise InputError(f"similarity must lie above 0 and at most at 1, got {similarity}")
-    first_of: dict[str, int] = {}
-    distinct: list[list[str]] = []
-    same_as = np.empty(len(documents), dtype=np.int64)
-    for row, document in enumerate(documents):
-        words = split_words(document)
-        number = first_of.setdefault(" ".join(words), len(distinct))
-        if number == len(distinct):
-            distinct.append(words)
-        same_as[row] = number
-    long = np.flatnonzero([len(words) >= MIN_WORDS for words in distinct])
+    first_of: dict[bytes, int] = {}
+    same_as = np.fromiter(
+        (first_of.setdefault(words.tobytes(), len(first_of)) for words in number_words(documents)),
+        dtype=np.int64,
+        count=len(documents),
+    )
+    distinct = [np.frombuffer(words, dtype=np.uint32) for words in first_of]
+    long = np.flatnonzero([words.size >= MIN_WORDS for words in distinct])
     pairs = _similar_pairs(collect_shingles([distinct[row] for row in long]), similarity)
     components = _components(long[pairs], len(distinct))
-    return _number_by_appearance(components[same_as])
+    return number_labels(components[same_as])
 
 
 def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
@@ -99,7 +96,7 @@ def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
     """
     if not labels:
         raise InputError("merge_groups needs at least one grouping")
-    numbered = [_number_labels(grouping) for grouping in labels]
+    numbered = [number_labels(grouping, name="a grouping") for grouping in labels]
     n = numbered[0].size
     edges: list[NDArray[np.int64]] = []
     offset = n
@@ -107,7 +104,7 @@ def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
         check_same_length(n, grouping, name="each grouping")
         edges.append(np.column_stack([np.arange(n), grouping + offset]))
         offset += int(grouping.max(initial=-1)) + 1
-    return _number_by_appearance(_components(np.concatenate(edges), offset)[:n])
+    return number_labels(_components(np.concatenate(edges), offset)[:n])
 
 
 def split_rows(
@@ -137,7 +134,7 @@ def split_rows(
     """
     if not 0.0 < confirm_share < 1.0:
         raise InputError(f"confirm_share must lie between 0 and 1, got {confirm_share}")
-    labels = _number_labels(groups)
+    labels = number_labels(groups)
     strata = np.zeros(labels.size, dtype=np.int64)
     if stratify is not None:
         strata = _strata(finite_vector(stratify, name="stratify"))
@@ -239,21 +236,3 @@ def _components(edges: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     ones = np.ones(edges.shape[0], dtype=np.int8)
     graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(n, n))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
-
-
-def _number_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    values = np.asarray(labels)
-    if values.ndim != 1:
-        raise InputError(f"group labels must have one axis, got shape {values.shape}")
-    numbers, _ = pd.factorize(values)
-    n_missing = int(np.count_nonzero(numbers < 0))
-    if n_missing:
-        raise InputError(
-            f"{n_missing} of {values.size} group labels are missing; "
-            "leave those rows out, or give each a label of its own"
-        )
-    return numbers.astype(np.int64)
-
-
-def _number_by_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray(pd.factorize(labels)[0], dtype=np.int64)
