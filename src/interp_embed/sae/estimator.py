@@ -38,7 +38,7 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         prefixes: tuple[int, ...] = (),
         rule: str = "topk",
         max_epochs: int | None = None,
-        patience: int = 5,
+        patience: int | None = None,
         batch_size: int | None = None,
         learning_rate: float = 0.006,
         seed: int = 0,

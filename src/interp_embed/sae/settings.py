@@ -1,6 +1,6 @@
 """Settings of the trainer, checked when they are made."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -8,6 +8,19 @@ from interp_embed.errors import InputError
 
 _STEPS = 1_000
 """Steps a training takes by default: enough on every corpus we measured to come to rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long a training may take, in numbers."""
+
+    batch_size: int
+    epochs: int
+    """Cap on passes over the data."""
+    patience: int
+    """Epochs without improvement before it stops."""
+    n_steps: int
+    """Steps until the cap, over which the learning rate falls to 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +37,9 @@ class TrainingSettings:
     """How active features are chosen."""
     max_epochs: int | None = None
     """Cap on passes over the data; None: as many as make about 1,000 steps, at least 20."""
-    patience: int = 5
-    """Epochs without improvement on the validation documents before it stops."""
+    patience: int | None = None
+    """Epochs without improvement on the validation documents before it stops; None: a quarter of
+    ``max_epochs``, at least 5 (the error is noisy until the rate has fallen)."""
     batch_size: int | None = None
     """Documents a step; None: a sixteenth of the documents, from 32 to 512. Any rest is used."""
     learning_rate: float = 0.006
@@ -40,9 +54,9 @@ class TrainingSettings:
         Raises:
             InputError: A value is out of range.
         """
-        for name in ("n_features", "k", "patience", "threads"):
+        for name in ("n_features", "k", "threads"):
             _at_least_one(name, getattr(self, name))
-        for name in ("max_epochs", "batch_size"):
+        for name in ("max_epochs", "patience", "batch_size"):
             if getattr(self, name) is not None:
                 _at_least_one(name, getattr(self, name))
         if self.k > self.n_features:
@@ -71,30 +85,8 @@ class TrainingSettings:
             return self.prefixes
         return (*self.prefixes, self.n_features)
 
-    @property
-    def batch(self) -> int:
-        """Batch size once it is known.
-
-        Raises:
-            InputError: The settings were not yet fitted to the data.
-        """
-        if self.batch_size is None:
-            raise InputError("batch_size is not set; call fitted_to(n_documents=...) first")
-        return self.batch_size
-
-    @property
-    def epochs(self) -> int:
-        """Cap on epochs once it is known.
-
-        Raises:
-            InputError: The settings were not yet fitted to the data.
-        """
-        if self.max_epochs is None:
-            raise InputError("max_epochs is not set; call fitted_to(n_documents=...) first")
-        return self.max_epochs
-
-    def fitted_to(self, *, n_documents: int) -> "TrainingSettings":
-        """Return the settings with batch size and cap filled in for a number of documents.
+    def schedule(self, *, n_documents: int) -> "Schedule":
+        """Return batch size, cap and patience for a number of training documents.
 
         Raises:
             InputError: There are fewer documents than features.
@@ -107,7 +99,12 @@ class TrainingSettings:
         batch = self.batch_size or min(512, max(32, n_documents // 16))
         steps = -(-n_documents // batch)
         epochs = self.max_epochs or max(20, -(-_STEPS // steps))
-        return replace(self, batch_size=batch, max_epochs=epochs)
+        return Schedule(
+            batch_size=batch,
+            epochs=epochs,
+            patience=self.patience or max(5, epochs // 4),
+            n_steps=steps * epochs,
+        )
 
 
 def _at_least_one(name: str, value: object) -> None:

@@ -17,7 +17,7 @@ from interp_embed.errors import InputError
 from interp_embed.records import TrainingReport
 from interp_embed.sae import kernels
 from interp_embed.sae.matrix import check_embeddings, check_varying
-from interp_embed.sae.settings import TrainingSettings
+from interp_embed.sae.settings import Schedule, TrainingSettings
 from interp_embed.sae.weights import (
     ActiveRows,
     SAEWeights,
@@ -81,10 +81,10 @@ def train_sae(
     matrix = check_embeddings(embeddings)
     check_varying(matrix)
     train, held_out = _hold_out(matrix, validation, settings)
-    settings = settings.fitted_to(n_documents=len(train))
+    schedule = settings.schedule(n_documents=len(train))
     with threadpool_limits(settings.threads):
         state = _start(train, settings, warm_start)
-        return _run(state, train, held_out, settings, progress=progress)
+        return _run(state, train, held_out, settings, schedule, progress=progress)
 
 
 def _hold_out(
@@ -220,19 +220,20 @@ def _run(
     train: NDArray[np.float32],
     held_out: NDArray[np.float32],
     settings: TrainingSettings,
+    schedule: Schedule,
     *,
     progress: bool,
 ) -> TrainedSAE:
     rng = np.random.default_rng([settings.seed, 3])
-    n_epochs = settings.epochs
-    n_planned = n_epochs * -(-len(train) // settings.batch)
     history: list[float] = []
     best: SAEWeights | None = None
     best_epoch = n_revived = 0
-    with tqdm(total=n_epochs, desc="training the SAE", unit="epoch", disable=not progress) as bar:
-        for epoch in range(1, n_epochs + 1):
-            n_fired = _run_epoch(state, train, settings, rng.permutation(len(train)), n_planned)
-            if state.n_steps < _REVIVE_UNTIL * n_planned:
+    with tqdm(
+        total=schedule.epochs, desc="training the SAE", unit="epoch", disable=not progress
+    ) as bar:
+        for epoch in range(1, schedule.epochs + 1):
+            n_fired = _run_epoch(state, train, settings, schedule, rng.permutation(len(train)))
+            if state.n_steps < _REVIVE_UNTIL * schedule.n_steps:
                 n_revived += _revive(state, train, np.flatnonzero(n_fired == 0), settings, rng)
             weights = _with_threshold(state.folded(settings), train, settings)
             history.append(reconstruction_nmse(weights, held_out, threads=settings.threads))
@@ -240,7 +241,7 @@ def _run(
                 best, best_epoch = weights, epoch
             bar.update()
             bar.set_postfix(validation_error=f"{history[-1]:.4f}")
-            if epoch - best_epoch >= settings.patience:
+            if epoch - best_epoch >= schedule.patience:
                 break
     if best is None or not np.isfinite(history[best_epoch - 1]):
         raise InputError(
@@ -248,7 +249,8 @@ def _run(
             f"use a learning_rate below {settings.learning_rate}"
         )
     return TrainedSAE(
-        best, _report(best, train, len(held_out), history, best_epoch, n_revived, settings)
+        best,
+        _report(best, train, len(held_out), history, best_epoch, n_revived, settings, schedule),
     )
 
 
@@ -256,14 +258,16 @@ def _run_epoch(
     state: _State,
     train: NDArray[np.float32],
     settings: TrainingSettings,
+    schedule: Schedule,
     order: NDArray[np.int64],
-    n_planned: int,
 ) -> NDArray[np.int64]:
     """Take one step a batch; return how many batches each feature was active in."""
     before = state.n_updates.copy()
-    for begin in range(0, len(order), settings.batch):
-        rate = settings.learning_rate * (1.0 - state.n_steps / n_planned)
-        _step(state, state.scaled(train[order[begin : begin + settings.batch]]), settings, rate)
+    for begin in range(0, len(order), schedule.batch_size):
+        rate = settings.learning_rate * (1.0 - state.n_steps / schedule.n_steps)
+        _step(
+            state, state.scaled(train[order[begin : begin + schedule.batch_size]]), settings, rate
+        )
     return state.n_updates - before
 
 
@@ -370,12 +374,13 @@ def _report(
     best_epoch: int,
     n_revived: int,
     settings: TrainingSettings,
+    schedule: Schedule,
 ) -> TrainingReport:
     activations = weights.encode(train, threads=settings.threads)
     fired = np.bincount(activations.indices, minlength=weights.n_features)
     stopped = "patience"
-    if len(history) - best_epoch < settings.patience:
-        earlier = history[max(0, len(history) - 1 - settings.patience)]
+    if len(history) - best_epoch < schedule.patience:
+        earlier = history[max(0, len(history) - 1 - schedule.patience)]
         gaining = history[best_epoch - 1] < earlier * (1 - _STILL_IMPROVING)
         stopped = "cap, still improving" if gaining else "cap"
     report = TrainingReport(
