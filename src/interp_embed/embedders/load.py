@@ -27,12 +27,13 @@ def load_embedder(spec: str, **options: Any) -> Embedder:  # noqa: ANN401 - pass
         StoredFileError: The files of the model are damaged.
     """
     kind, _, rest = spec.partition(":")
+    is_path = bool(spec) and Path(spec).expanduser().is_dir()
     try:
         if spec.lower() == "tfidf":
             return TfidfEmbedder(**options)
         if kind.lower() == "openai" and rest:
             return OpenAIEmbedder(rest, **options)
-        if is_minilm(spec) or "/" in spec or Path(spec).expanduser().is_dir():
+        if is_minilm(spec) or "/" in spec or is_path:
             return SentenceEmbedder.load(spec, **options)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):

@@ -101,7 +101,10 @@ class PlainModel:
 
 
 def _dimensions(model: SentenceTransformer) -> int:
-    dimensions = model.get_sentence_embedding_dimension()
+    if hasattr(model, "get_embedding_dimension"):
+        dimensions = model.get_embedding_dimension()
+    else:  # its name before sentence-transformers 5.3
+        dimensions = model.get_sentence_embedding_dimension()
     if not dimensions:
         raise InputError("the model does not say how many dimensions its vectors have")
     return int(dimensions)

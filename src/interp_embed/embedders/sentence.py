@@ -69,7 +69,7 @@ class SentenceEmbedder:
         prompt: str | None = None,
         max_tokens: int | None = None,
         long: LongRule = "truncate",
-        overlap: int = 32,
+        overlap: int | None = None,
         device: str | None = None,
         threads: int | None = None,
         precision: str = "float32",
@@ -84,7 +84,8 @@ class SentenceEmbedder:
                 tokens included; None for the model's own limit.
             long: What happens to longer documents: ``"truncate"`` cuts them (and says so once);
                 ``"pool"`` averages the vectors of overlapping chunks, weighted by their tokens.
-            overlap: Tokens that neighbouring chunks share.
+            overlap: Tokens that neighbouring chunks share; None for 32, or a quarter of a chunk
+                where that is less.
             device: Such as ``"cpu"`` or ``"cuda"``; None for the best there is.
             threads: CPU threads; None for torch's own choice.
             precision: How the linear layers compute.
@@ -104,10 +105,11 @@ class SentenceEmbedder:
         chosen = document_prompt(found.name) if prompt is None else prompt
         model = _load_model(found.folder, max_tokens, device, threads)
         room = model.max_tokens - model.n_special - len(model.tokens(chosen))
-        if not 0 <= overlap < room:
+        shared = min(32, (room - 1) // 4) if overlap is None else overlap
+        if not 0 <= shared < room:
             raise InputError(
                 f"overlap must be from 0 to {room - 1} tokens (max_tokens is {model.max_tokens}, "
-                f"less the prompt and {model.n_special} special tokens), got {overlap}"
+                f"less the prompt and {model.n_special} special tokens), got {shared}"
             )
         identity = {
             "kind": "sentence",
@@ -117,10 +119,10 @@ class SentenceEmbedder:
             "prompt": chosen,
             "max_tokens": model.max_tokens,
             "long": long,
-            "overlap": overlap if long == "pool" else None,
+            "overlap": shared if long == "pool" else None,
             "precision": model.precision,
         }
-        return cls(model, identity=identity, prompt=chosen, long=long, overlap=overlap)
+        return cls(model, identity=identity, prompt=chosen, long=long, overlap=shared)
 
     @property
     def identity(self) -> Mapping[str, Json]:
