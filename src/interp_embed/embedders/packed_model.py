@@ -1,0 +1,106 @@
+"""Tokenizer and packed encoder together: texts in, vectors out, on a CPU."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from interp_embed.embedders.packed_bert import PackedBert, batches_by_length
+from interp_embed.embedders.protocol import Progress
+from interp_embed.embedders.windows import Token
+from interp_embed.errors import InputError
+
+
+class PackedModel:
+    """A BERT-type sentence encoder run without padding and without importing transformers."""
+
+    precision = "float32"
+
+    def __init__(
+        self, bert: PackedBert, tokenizer: Tokenizer, max_tokens: int, threads: int | None
+    ) -> None:
+        self._bert = bert
+        self._tokenizer = tokenizer
+        self._threads = threads
+        self._n_truncated = 0
+        self.max_tokens = max_tokens
+        self.d_in = bert.d_in
+        self.normalize = bert.normalize
+        self.n_special = tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, *, max_tokens: int | None = None, threads: int | None = None
+    ) -> Self | None:
+        """Load a sentence-transformers folder; None if the model is of another kind.
+
+        Raises:
+            InputError: ``max_tokens`` is out of range.
+        """
+        if not (folder / "tokenizer.json").exists():
+            return None
+        bert = PackedBert.from_folder(folder)
+        if bert is None:
+            return None
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        limit = _own_limit(folder, bert.max_positions) if max_tokens is None else max_tokens
+        if not tokenizer.num_special_tokens_to_add(is_pair=False) < limit <= bert.max_positions:
+            raise InputError(
+                f"max_tokens must be from {tokenizer.num_special_tokens_to_add(is_pair=False) + 1}"
+                f" to {bert.max_positions} for this model, got {limit}"
+            )
+        return cls(bert, tokenizer, limit, threads)
+
+    def encode(self, texts: Sequence[str], progress: Progress | None) -> NDArray[np.float32]:
+        """Return one vector per text, in order; longer texts are cut at ``max_tokens``."""
+        self._tokenizer.enable_truncation(self.max_tokens)
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        ids = [encoding.ids for encoding in encodings]
+        self._n_truncated += sum(
+            len(own) == self.max_tokens and bool(encoding.overflowing)
+            for own, encoding in zip(ids, encodings, strict=True)
+        )
+        vectors = np.empty((len(ids), self.d_in), dtype=np.float32)
+        with torch_threads(self._threads):
+            for batch in batches_by_length([len(own) for own in ids]):
+                vectors[batch] = self._bert.run([ids[i] for i in batch]).numpy()
+                if progress is not None:
+                    progress(len(batch))
+        return vectors
+
+    def n_truncated(self) -> int:
+        """Return how many texts have been cut so far."""
+        return self._n_truncated
+
+    def tokens(self, text: str) -> list[Token]:
+        """Return all tokens of a text, special ones left out."""
+        self._tokenizer.no_truncation()
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return [
+            Token(start, end, -1 if word is None else word)
+            for (start, end), word in zip(encoding.offsets, encoding.word_ids, strict=True)
+        ]
+
+
+def _own_limit(folder: Path, max_positions: int) -> int:
+    path = folder / "sentence_bert_config.json"
+    own = json.loads(path.read_text(encoding="utf-8")).get("max_seq_length") if path.exists() else 0
+    return min(own or max_positions, max_positions)
+
+
+@contextmanager
+def torch_threads(threads: int | None) -> Iterator[None]:
+    """Run with this many torch threads, None for as many as there are now."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
