@@ -5,8 +5,9 @@ or at those of one length together. No document is padded, so none depends on it
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -16,17 +17,23 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-_TOKENS_PER_BATCH = 1024
+from interp_embed.embedders.int8_linear import Int8Linear
+
+_TOKENS_PER_BATCH = 512
+_DOWN_OUTLIERS = 64
 _MEAN = "pooling_mode_mean_tokens"
+
+_LINEAR_NAMES = ("qkv", "out", "up", "down")
+_Linear = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    qkv: tuple[Tensor, Tensor]
-    out: tuple[Tensor, Tensor]
+    qkv: _Linear
+    out: _Linear
     norm_1: tuple[Tensor, Tensor]
-    up: tuple[Tensor, Tensor]
-    down: tuple[Tensor, Tensor]
+    up: _Linear
+    down: _Linear
     norm_2: tuple[Tensor, Tensor]
 
 
@@ -111,6 +118,33 @@ class PackedBert:
         pooled = torch.segment_reduce(hidden, "mean", lengths=torch.tensor(lengths), axis=0)
         return functional.normalize(pooled) if self.normalize else pooled
 
+    @torch.inference_mode()
+    def in_int8(self, ids: Sequence[Sequence[int]]) -> Self:
+        """Return the same encoder with linear layers in 8-bit integers.
+
+        Args:
+            ids: Token ids of typical documents, which show how large each input gets.
+        """
+        ordered = sorted(ids, key=len)
+        lengths = [len(document) for document in ordered]
+        groups = list(_equal_lengths(lengths))
+        hidden = self._embed(ordered, lengths)
+        layers = []
+        for layer in self.layers:
+            seen: dict[str, Tensor] = {}
+            watched = replace(
+                layer,
+                **{name: _watch(getattr(layer, name), name, seen) for name in _LINEAR_NAMES},
+            )
+            hidden = self._apply(watched, hidden, groups)
+            layers.append(
+                replace(
+                    layer,
+                    **{name: _in_int8(getattr(layer, name), name, seen[name]) for name in seen},
+                )
+            )
+        return replace(self, layers=tuple(layers))
+
     def _embed(self, ids: Sequence[Sequence[int]], lengths: list[int]) -> Tensor:
         flat = torch.tensor([token for document in ids for token in document])
         places = torch.cat([torch.arange(length) for length in lengths])
@@ -120,10 +154,10 @@ class PackedBert:
         return functional.layer_norm(hidden, hidden.shape[-1:], *weights, self.epsilon)
 
     def _apply(self, layer: _Layer, hidden: Tensor, groups: list[tuple[int, int, int]]) -> Tensor:
-        mixed = self._attend(functional.linear(hidden, *layer.qkv), groups)
-        hidden = self._norm(functional.linear(mixed, *layer.out).add_(hidden), layer.norm_1)
-        wide = functional.gelu(functional.linear(hidden, *layer.up))
-        return self._norm(functional.linear(wide, *layer.down).add_(hidden), layer.norm_2)
+        mixed = self._attend(layer.qkv(hidden), groups)
+        hidden = self._norm(layer.out(mixed).add_(hidden), layer.norm_1)
+        wide = functional.gelu(layer.up(hidden))
+        return self._norm(layer.down(wide).add_(hidden), layer.norm_2)
 
     def _attend(self, qkv: Tensor, groups: list[tuple[int, int, int]]) -> Tensor:
         d_model = qkv.shape[1] // 3
@@ -138,19 +172,26 @@ class PackedBert:
         return mixed
 
 
-def batches_by_length(lengths: Sequence[int], budget: int = _TOKENS_PER_BATCH) -> list[list[int]]:
+def batches_by_length(
+    lengths: Sequence[int], budget: int = _TOKENS_PER_BATCH, *, apart_below: int = 0
+) -> list[list[int]]:
     """Return positions in batches of up to ``budget`` tokens, documents of one length together.
+
+    No batch holds documents on both sides of ``apart_below`` tokens.
 
     ([5, 3, 5], budget 10) -> [[0, 2], [1]]
     """
     batches: list[list[int]] = []
     room = 0
+    was_apart = False
     for position in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if not batches or lengths[position] > room:
+        is_apart = lengths[position] < apart_below
+        if not batches or lengths[position] > room or is_apart != was_apart:
             batches.append([])
             room = budget
         batches[-1].append(position)
         room -= lengths[position]
+        was_apart = is_apart
     return batches
 
 
@@ -177,13 +218,33 @@ def _layer(weights: dict[str, Tensor], prefix: str) -> _Layer:
         _pair(weights, f"{prefix}attention.self.{part}") for part in ("query", "key", "value")
     ]
     return _Layer(
-        qkv=(torch.cat([w for w, _ in attention]), torch.cat([b for _, b in attention])),
-        out=_pair(weights, prefix + "attention.output.dense"),
+        qkv=_linear(torch.cat([w for w, _ in attention]), torch.cat([b for _, b in attention])),
+        out=_linear(*_pair(weights, prefix + "attention.output.dense")),
         norm_1=_pair(weights, prefix + "attention.output.LayerNorm"),
-        up=_pair(weights, prefix + "intermediate.dense"),
-        down=_pair(weights, prefix + "output.dense"),
+        up=_linear(*_pair(weights, prefix + "intermediate.dense")),
+        down=_linear(*_pair(weights, prefix + "output.dense")),
         norm_2=_pair(weights, prefix + "output.LayerNorm"),
     )
+
+
+def _watch(linear: _Linear, name: str, seen: dict[str, Tensor]) -> _Linear:
+    def watching(x: Tensor) -> Tensor:
+        seen[name] = x.abs().amax(0)
+        return linear(x)
+
+    return watching
+
+
+def _in_int8(linear: _Linear, name: str, largest: Tensor) -> Int8Linear:
+    if not isinstance(linear, partial):
+        raise TypeError("this layer is in 8-bit integers already")
+    # The inputs of "down" come from GELU and have more outliers than those from a layer norm.
+    n_outliers = {"n_outliers": _DOWN_OUTLIERS} if name == "down" else {}
+    return Int8Linear.from_weights(**linear.keywords, largest=largest, **n_outliers)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> _Linear:
+    return partial(functional.linear, weight=weight, bias=bias)
 
 
 def _pair(weights: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
@@ -16,16 +17,19 @@ from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.windows import Token
 from interp_embed.errors import InputError
 
+_SHORT = 24
+"""Documents of fewer tokens stay in float32: they average over too few for errors to cancel."""
+
 
 class PackedModel:
     """A BERT-type sentence encoder run without padding and without importing transformers."""
-
-    precision = "float32"
 
     def __init__(
         self, bert: PackedBert, tokenizer: Tokenizer, max_tokens: int, threads: int | None
     ) -> None:
         self._bert = bert
+        self._fast = bert
+        self.precision = "float32"
         self._tokenizer = tokenizer
         self._threads = threads
         self._n_truncated = 0
@@ -58,6 +62,15 @@ class PackedModel:
             )
         return cls(bert, tokenizer, limit, threads)
 
+    def use_int8(self) -> None:
+        """Compute documents of 24 tokens and more in 8-bit integers from now on."""
+        self._tokenizer.enable_truncation(self.max_tokens)
+        text = files("interp_embed.embedders").joinpath("calibration.txt")
+        lines = text.read_text(encoding="utf-8").splitlines()
+        encodings = self._tokenizer.encode_batch_fast(lines)
+        self._fast = self._bert.in_int8([encoding.ids for encoding in encodings])
+        self.precision = "int8"
+
     def encode(self, texts: Sequence[str], progress: Progress | None) -> NDArray[np.float32]:
         """Return one vector per text, in order; longer texts are cut at ``max_tokens``."""
         self._tokenizer.enable_truncation(self.max_tokens)
@@ -69,8 +82,10 @@ class PackedModel:
         )
         vectors = np.empty((len(ids), self.d_in), dtype=np.float32)
         with torch_threads(self._threads):
-            for batch in batches_by_length([len(own) for own in ids]):
-                vectors[batch] = self._bert.run([ids[i] for i in batch]).numpy()
+            for batch in batches_by_length([len(own) for own in ids], apart_below=_SHORT):
+                is_short = len(ids[batch[0]]) < _SHORT  # the first is the longest
+                bert = self._bert if is_short else self._fast
+                vectors[batch] = bert.run([ids[i] for i in batch]).numpy()
                 if progress is not None:
                     progress(len(batch))
         return vectors

@@ -8,7 +8,8 @@ from typing import Literal, Protocol, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_embed.embedders.names import MINILM, document_prompt, find_model
+from interp_embed.embedders.int8_linear import has_fast_int8
+from interp_embed.embedders.names import MINILM, MINILM_SHA256, document_prompt, find_model
 from interp_embed.embedders.packed_model import PackedModel
 from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.windows import Token, Window, cut_windows
@@ -18,6 +19,7 @@ from interp_embed.records import Json
 logger = logging.getLogger(__name__)
 
 LongRule = Literal["truncate", "pool"]
+Precision = Literal["auto", "float32", "int8"]
 
 _CHUNK_SIZE = 256
 
@@ -72,7 +74,7 @@ class SentenceEmbedder:
         overlap: int | None = None,
         device: str | None = None,
         threads: int | None = None,
-        precision: str = "float32",
+        precision: Precision = "auto",
     ) -> Self:
         """Load an encoder from a folder, the installed offline package, or the hub.
 
@@ -88,7 +90,10 @@ class SentenceEmbedder:
                 where that is less.
             device: Such as ``"cpu"`` or ``"cuda"``; None for the best there is.
             threads: CPU threads; None for torch's own choice.
-            precision: How the linear layers compute.
+            precision: ``"float32"`` is what sentence-transformers computes. ``"int8"`` computes the
+                linear layers of BERT-type models in 8-bit integers on CPUs that do so fast:
+                cosine above .999 to float32, about half the time. ``"auto"`` is int8 for
+                all-MiniLM-L6-v2, for which this was measured, where the CPU has it.
 
         Raises:
             InputError: No such model, or an argument out of range.
@@ -99,11 +104,14 @@ class SentenceEmbedder:
                 f"long must be 'truncate' or 'pool', got {long!r}; for chunks kept "
                 "apart use embed_chunks"
             )
+        if precision not in get_args(Precision):
+            raise InputError(f"precision must be 'auto', 'float32' or 'int8', got {precision!r}")
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}")
         found = find_model(name, revision=revision)
         chosen = document_prompt(found.name) if prompt is None else prompt
         model = _load_model(found.folder, max_tokens, device, threads)
+        _choose_precision(model, precision, is_measured=found.sha256 == MINILM_SHA256)
         room = model.max_tokens - model.n_special - len(model.tokens(chosen))
         shared = min(32, (room - 1) // 4) if overlap is None else overlap
         if not 0 <= shared < room:
@@ -209,3 +217,15 @@ def _load_model(
     from interp_embed.embedders.plain_model import PlainModel
 
     return PlainModel.from_folder(folder, max_tokens=max_tokens, device=device, threads=threads)
+
+
+def _choose_precision(model: _Model, precision: Precision, *, is_measured: bool) -> None:
+    if precision == "float32" or (precision == "auto" and not is_measured):
+        return
+    if isinstance(model, PackedModel) and has_fast_int8():
+        model.use_int8()
+    elif precision == "int8":
+        raise InputError(
+            "int8 needs a BERT-type model with mean pooling, device 'cpu', and a CPU with AVX-512 "
+            "VNNI; use precision='float32'"
+        )
