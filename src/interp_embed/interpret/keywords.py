@@ -20,8 +20,12 @@ from interp_embed.records import Annotations, Label
 SOURCE = "keywords"
 _N_CANDIDATES = 400
 """Terms looked at closely for one feature, the best single ones."""
-_MAX_TERMS = 10
-_MIN_SUPPORT = 3
+_MAX_TERMS = 12
+_MIN_Z = 2.5
+"""Association of a term with the feature, in standard errors, below which it may be chance."""
+_COUNTING_GAIN = 1.1
+"""Factor by which "at least m of" must agree better than "any of" to be used."""
+_MIN_SUPPORT = 5
 """Firing documents a term must occur in: fewer are chance."""
 _MIN_GAIN = 0.01
 """Relative gain in agreement that one more term must bring to be worth reading."""
@@ -108,34 +112,30 @@ class KeywordLabeller:
         if len(candidates) == 0:
             return None
         occurs = self._occurs[:, candidates].toarray() > 0  # (n_documents, n_candidates)
-        chosen, agreement = _grow(occurs, fires)
-        rule = KeywordRule(self._named(candidates, chosen))
+        chosen, least = _grow(occurs, fires), 1
+        reached = _phi(occurs[:, chosen].any(axis=1), fires)
         for size in _POOLS:
-            pool = np.arange(min(size, len(candidates)))
+            pool = list(range(min(size, len(candidates))))
             counts = occurs[:, pool].sum(axis=1)
-            for least in (2, 3):
-                reached = _phi(counts >= least, fires)
-                # A rule of this form is harder to read, so it has to be clearly better.
-                if least < len(pool) and reached > 1.1 * agreement:
-                    agreement = reached
-                    rule = KeywordRule(self._named(candidates, pool.tolist()), least)
-        return rule
+            for needed in range(2, min(4, len(pool))):
+                agreement = _phi(counts >= needed, fires)
+                # A counting rule is harder to read, so it has to be clearly better.
+                if agreement > reached * _COUNTING_GAIN:
+                    chosen, least, reached = pool, needed, agreement
+        return KeywordRule(tuple(str(self._terms[candidates[i]]) for i in chosen), least)
 
     def _candidates(self, fires: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the terms that alone agree best with the feature, best first."""
         together = np.asarray(self._occurs.T @ fires.astype(np.float32)).ravel()
         present = np.diff(self._occurs.indptr).astype(np.float64)
         phi = _phi_from_counts(together, present, float(fires.sum()), len(fires))
-        usable = np.flatnonzero((together >= _MIN_SUPPORT) & (phi > 0))
+        usable = np.flatnonzero((together >= _MIN_SUPPORT) & (phi * np.sqrt(len(fires)) > _MIN_Z))
         order = usable[np.argsort(-phi[usable], kind="stable")]
         return order[:_N_CANDIDATES]
 
-    def _named(self, candidates: NDArray[np.int64], chosen: Sequence[int]) -> tuple[str, ...]:
-        return tuple(str(self._terms[candidates[i]]) for i in chosen)
 
-
-def _grow(occurs: NDArray[np.bool_], fires: NDArray[np.bool_]) -> tuple[list[int], float]:
-    """Return terms whose "any of" agrees best with ``fires``, added one by one, and how well."""
+def _grow(occurs: NDArray[np.bool_], fires: NDArray[np.bool_]) -> list[int]:
+    """Return terms whose "any of" agrees best with ``fires``, in the order they were added."""
     chosen: list[int] = []
     covered = np.zeros(len(fires), np.bool_)
     agreement = 0.0
@@ -151,7 +151,7 @@ def _grow(occurs: NDArray[np.bool_], fires: NDArray[np.bool_]) -> tuple[list[int
         chosen.append(best)
         agreement = float(phi[best])
         covered = covered | occurs[:, best]
-    return chosen, agreement
+    return chosen
 
 
 def _phi(verdict: NDArray[np.bool_], fires: NDArray[np.bool_]) -> float:

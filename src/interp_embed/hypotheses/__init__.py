@@ -1,0 +1,28 @@
+"""Hypotheses about a target: find them on some documents, test them on others."""
+
+from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
+from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
+from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
+from interp_embed.hypotheses.select import Selection, select_features
+from interp_embed.hypotheses.settings import StudySettings
+from interp_embed.hypotheses.study import StudyRun, find_hypotheses
+from interp_embed.hypotheses.targets import Target, understand_target
+
+__all__ = [
+    "Candidate",
+    "Candidates",
+    "Corpus",
+    "Evaluation",
+    "SealedSplit",
+    "Selection",
+    "StudyRun",
+    "StudySettings",
+    "Target",
+    "check_separate",
+    "evaluate_candidates",
+    "find_hypotheses",
+    "generate_candidates",
+    "score_predictions",
+    "select_features",
+    "understand_target",
+]

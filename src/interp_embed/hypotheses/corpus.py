@@ -1,0 +1,137 @@
+"""The documents of a study with all that goes with them, and the split no step can go around."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_embed.errors import InputError, SealedRowsError
+from interp_embed.stats import SplitRows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """Documents, target, embeddings and groups, aligned."""
+
+    documents: tuple[str, ...]
+    target: NDArray[np.float64]
+    """Shape (n_documents,), finite."""
+    embeddings: NDArray[np.float32]
+    """Shape (n_documents, d_in), finite."""
+    rows: NDArray[np.int64]
+    """Position of each document in the user's table, shape (n_documents,)."""
+    groups: NDArray[np.int64]
+    """What must not be separated shares a number: author, duplicate; shape (n_documents,)."""
+
+    def __post_init__(self) -> None:
+        """Check that all parts are of one length.
+
+        Raises:
+            InputError: They are not.
+        """
+        lengths = {
+            "documents": len(self.documents),
+            "target": len(self.target),
+            "embeddings": len(self.embeddings),
+            "rows": len(self.rows),
+            "groups": len(self.groups),
+        }
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise InputError(f"the parts of a corpus must be of one length, but got {told}")
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def take(self, positions: NDArray[np.int64]) -> Self:
+        """Return the documents at some positions, in that order."""
+        return type(self)(
+            documents=tuple(self.documents[i] for i in positions),
+            target=self.target[positions],
+            embeddings=self.embeddings[positions],
+            rows=self.rows[positions],
+            groups=self.groups[positions],
+        )
+
+
+@dataclass(slots=True, eq=False)
+class SealedSplit:
+    """Discover documents to work on, confirm documents that open once, after the work is done.
+
+    The order is: read ``discover`` as often as needed; ``fix`` what will be tested; ``open``
+    the confirm documents, once, for exactly that.
+    """
+
+    _corpus: Corpus
+    _split: SplitRows
+    _plan: str = field(default="", init=False)
+    _opened: bool = field(default=False, init=False)
+
+    @property
+    def discover(self) -> Corpus:
+        """The documents that fitting, selecting and labelling may read."""
+        return self._corpus.take(self._split.discover)
+
+    @property
+    def n_confirm(self) -> int:
+        """How many documents are sealed."""
+        return len(self._split.confirm)
+
+    def fix(self, plan: str) -> None:
+        """Declare what will be tested, once.
+
+        Args:
+            plan: A digest of the hypotheses.
+
+        Raises:
+            SealedRowsError: Something else was declared before.
+        """
+        if self._plan and self._plan != plan:
+            raise SealedRowsError(
+                "these hypotheses differ from those fixed before; confirm documents test one set "
+                "of hypotheses: split again with new documents to test others"
+            )
+        self._plan = plan
+
+    def open(self, plan: str) -> Corpus:
+        """Return the confirm documents, once, to test what was fixed.
+
+        Raises:
+            SealedRowsError: Nothing or something else was fixed, or they were opened before.
+        """
+        if not self._plan:
+            raise SealedRowsError(
+                "confirm documents are sealed until the hypotheses are fixed; call fix(plan) first"
+            )
+        if plan != self._plan:
+            raise SealedRowsError(
+                "confirm documents open only for the hypotheses that were fixed, these differ"
+            )
+        if self._opened:
+            raise SealedRowsError(
+                "confirm documents were opened before; a second look would make the p-values wrong"
+            )
+        self._opened = True
+        return self._corpus.take(self._split.confirm)
+
+
+def check_separate(discover: Corpus, confirm: Corpus) -> None:
+    """Raise if any document or group is on both sides.
+
+    Raises:
+        SealedRowsError: Testing on documents that were searched, or on their authors or
+            duplicates, would find what chance put there.
+    """
+    shared = np.intersect1d(discover.rows, confirm.rows)
+    if len(shared):
+        raise SealedRowsError(
+            f"{len(shared)} documents were used to find the hypotheses and cannot confirm them, "
+            f"such as row {shared[0]}; test on other documents"
+        )
+    groups = np.intersect1d(discover.groups, confirm.groups)
+    if len(groups):
+        raise SealedRowsError(
+            f"{len(groups)} groups (authors, duplicates) are on both sides of the split; "
+            "keep each group on one side"
+        )

@@ -1,0 +1,84 @@
+"""Settings of a study, checked when they are made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from interp_embed.errors import InputError
+from interp_embed.hypotheses.evaluate import Correction
+from interp_embed.hypotheses.select import METHODS, ScoreFunction, SelectionMethod
+from interp_embed.sae import TrainingSettings
+
+_FEATURES = (32, 64, 128, 256, 512)
+_DOCUMENTS_PER_FEATURE = 3
+_FIRST_PREFIX = 32
+"""Features of the first Matryoshka prefix: coarse concepts before fine ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudySettings:
+    """How a study is run; every value is written to ``run.json``."""
+
+    n: int = 20
+    """Hypotheses wanted."""
+    features: int | None = None
+    """Features of the SAE; None: a power of two from 32 to 512, at most a third of the
+    discover documents."""
+    active: int = 16
+    """Active features a document, on average."""
+    rule: Literal["topk", "batch_topk"] = "batch_topk"
+    """How they are chosen: k a document, or k on average over documents. Documents hold
+    different numbers of concepts, and the latter recovers planted ones better."""
+    select: SelectionMethod | ScoreFunction = "correlation"
+    """How features are screened."""
+    confirm_share: float = 0.5
+    """Share of the documents that is kept sealed for the test, in (0, 1)."""
+    level: float = 0.05
+    """Significance level, in (0, 1)."""
+    correction: Correction = "bh"
+    """Over the hypotheses tested: Benjamini-Hochberg or Bonferroni."""
+    max_epochs: int | None = None
+    """Cap on the SAE's training; None: the trainer's own."""
+    seed: int = 0
+    threads: int = 1
+    """Threads of the SAE's matrix products."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+            raise InputError(f"n must be a whole number of at least 1, but got {self.n!r}")
+        for name in ("confirm_share", "level"):
+            if not 0 < getattr(self, name) < 1:
+                raise InputError(f"{name} must lie between 0 and 1, but got {getattr(self, name)}")
+        if self.correction not in ("bh", "bonferroni"):
+            raise InputError(
+                f"correction must be 'bh' or 'bonferroni', but got {self.correction!r}"
+            )
+        if isinstance(self.select, str) and self.select not in METHODS:
+            raise InputError(f"select must be one of {', '.join(METHODS)}, but got {self.select!r}")
+        if self.features is not None:
+            self.training(n_documents=self.features)
+
+    def training(self, *, n_documents: int) -> TrainingSettings:
+        """Return the SAE's settings for a number of discover documents.
+
+        Raises:
+            InputError: ``features`` or ``active`` are out of range.
+        """
+        features = self.features or max(
+            size
+            for size in _FEATURES
+            if size == _FEATURES[0] or size * _DOCUMENTS_PER_FEATURE <= n_documents
+        )
+        return TrainingSettings(
+            n_features=features,
+            k=self.active,
+            prefixes=(_FIRST_PREFIX, features) if features > _FIRST_PREFIX else (features,),
+            rule=self.rule,
+            max_epochs=self.max_epochs,
+            seed=self.seed,
+            threads=self.threads,
+        )
