@@ -1,4 +1,4 @@
-"""Guard for optional packages: a missing one is named together with the command that installs it."""
+"""Guard for optional packages: a missing one is named with the command that installs it."""
 
 import importlib
 from types import ModuleType

@@ -9,7 +9,7 @@ InterpEmbedError
 
 
 class InterpEmbedError(Exception):
-    """Base of all errors of this library; its message says what, what was got, and how to fix it."""
+    """Base of all errors here; a message says what was wrong, what was got, how to fix it."""
 
 
 class InputError(InterpEmbedError, ValueError):

@@ -87,7 +87,7 @@ def evaluate_candidates(
     verdicts = (annotator or KeywordAnnotator()).annotate(confirm.documents, concepts).verdicts
     notes = [_why_untestable(verdicts[:, column]) for column in range(len(concepts))]
     testable = [column for column, note in enumerate(notes) if not note]
-    complete = np.isfinite(verdicts[:, testable]).all(axis=1)
+    complete = np.asarray(np.isfinite(verdicts[:, testable]).all(axis=1))
     coefficients = _joint(verdicts, testable, confirm, complete, clustered=clustered)
     p = np.array([coefficients[c].p if c in coefficients else np.nan for c in range(len(concepts))])
     n_tested = int(np.isfinite(p).sum())

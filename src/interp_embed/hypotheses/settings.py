@@ -48,7 +48,7 @@ class StudySettings:
         Raises:
             InputError: A value is out of range.
         """
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+        if isinstance(self.n, bool) or self.n < 1:
             raise InputError(f"n must be a whole number of at least 1, but got {self.n!r}")
         for name in ("confirm_share", "level"):
             if not 0 < getattr(self, name) < 1:
@@ -68,11 +68,8 @@ class StudySettings:
         Raises:
             InputError: ``features`` or ``active`` are out of range.
         """
-        features = self.features or max(
-            size
-            for size in _FEATURES
-            if size == _FEATURES[0] or size * _DOCUMENTS_PER_FEATURE <= n_documents
-        )
+        allowed = [size for size in _FEATURES if size * _DOCUMENTS_PER_FEATURE <= n_documents]
+        features = self.features or max(allowed, default=_FEATURES[0])
         return TrainingSettings(
             n_features=features,
             k=self.active,

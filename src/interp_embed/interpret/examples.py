@@ -51,7 +51,7 @@ def choose_examples(
     top = [example(int(i)) for i in _distinct(strongest, documents, n)]
     silent = np.flatnonzero(values == 0)
     typical = np.median([len(shown.text) for shown in top]) if top else 0
-    distance = np.array([abs(len(documents[i]) - typical) for i in silent])
+    distance = np.array([abs(len(documents[i]) - typical) for i in silent.tolist()])
     nearest = silent[np.argsort(distance, kind="stable")]
     contrast = [example(int(i)) for i in _distinct(nearest, documents, n)]
     return FeatureExamples(tuple(top), tuple(contrast))
@@ -59,8 +59,8 @@ def choose_examples(
 
 def _distinct(order: NDArray[np.int64], documents: Sequence[str], n: int) -> list[int]:
     chosen: dict[str, int] = {}
-    for position in order:
-        chosen.setdefault(documents[position], int(position))
+    for position in order.tolist():
+        chosen.setdefault(documents[position], position)
         if len(chosen) == n:
             break
     return list(chosen.values())

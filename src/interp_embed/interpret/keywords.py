@@ -113,7 +113,7 @@ class KeywordLabeller:
             return None
         occurs = self._occurs[:, candidates].toarray() > 0  # (n_documents, n_candidates)
         chosen, least = _grow(occurs, fires), 1
-        reached = _phi(occurs[:, chosen].any(axis=1), fires)
+        reached = _phi(occurs[:, chosen].sum(axis=1) >= 1, fires)
         for size in _POOLS:
             pool = list(range(min(size, len(candidates))))
             counts = occurs[:, pool].sum(axis=1)

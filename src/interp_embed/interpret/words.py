@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _NEGATIONS = frozenset(
-    "no not never nothing nobody none nor cannot without neither nowhere".split()  # noqa: SIM905
+    ("no", "not", "never", "nothing", "nobody", "none", "nor", "cannot", "without", "neither")
 )
-_STOP_WORDS = (
-    ENGLISH_STOP_WORDS | frozenset("s t re ve ll d m im ive id got get just really".split())  # noqa: SIM905
-) - _NEGATIONS
+_STOP_WORDS = (ENGLISH_STOP_WORDS | frozenset(("got", "get", "just", "really"))) - _NEGATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def find_spans(document: str, terms: frozenset[str]) -> tuple[tuple[int, int], .
 
 
 def _fold(word: str) -> str:
-    return word.casefold().replace("’", "'")
+    return word.casefold().replace("\u2019", "'")
 
 
 def _informative(term: str) -> bool:
