@@ -107,8 +107,18 @@ def load_sae(directory: Path, *, origin: Origin | None = None) -> SavedSAE:
     """
     record = read_json(directory / _RECORD)
     _check_format(record, directory)
-    if origin is not None:
-        _check_origin(record, origin, directory)
+    try:
+        saved_from = Origin(**record["origin"])
+        if origin is not None:
+            _check_origin(saved_from, origin, directory)
+        return SavedSAE(_read_trained(record, directory), saved_from)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # signed, but senseless
+        raise StoredFileError(
+            f"{directory / _RECORD} does not describe an SAE ({error}); train again"
+        ) from error
+
+
+def _read_trained(record: dict[str, Any], directory: Path) -> TrainedSAE:
     arrays = _load_arrays(record, directory)
     threshold = record["threshold"]
     weights = SAEWeights(
@@ -117,10 +127,15 @@ def load_sae(directory: Path, *, origin: Origin | None = None) -> SavedSAE:
         prefixes=tuple(int(prefix) for prefix in record["prefixes"]),
         threshold=None if threshold is None else float(threshold),
     )
+    n_features = weights.n_features
+    if not 1 <= weights.k <= n_features or weights.prefixes[-1:] != (n_features,):
+        raise StoredFileError(
+            f"{directory / _RECORD} has k={weights.k} and prefixes {list(weights.prefixes)}, "
+            f"which do not fit its {n_features} features; train again"
+        )
     training = dict(record["training"])
     training["validation_history"] = tuple(training["validation_history"])
-    trained = TrainedSAE(weights, TrainingReport(**training))
-    return SavedSAE(trained, Origin(**record["origin"]))
+    return TrainedSAE(weights, TrainingReport(**training))
 
 
 def _check_format(record: Any, directory: Path) -> None:  # noqa: ANN401 - JSON is any
@@ -148,9 +163,8 @@ def _check_format(record: Any, directory: Path) -> None:  # noqa: ANN401 - JSON 
         )
 
 
-def _check_origin(record: dict[str, Any], origin: Origin, directory: Path) -> None:
-    saved, wanted = record["origin"], asdict(origin)
-    differing = [name for name in wanted if saved.get(name) != wanted[name]]
+def _check_origin(saved: Origin, wanted: Origin, directory: Path) -> None:
+    differing = [name for name, value in asdict(wanted).items() if getattr(saved, name) != value]
     if differing:
         raise StoredFileError(_other_origin(directory, differing))
 
@@ -191,6 +205,4 @@ def _load_arrays(record: dict[str, Any], directory: Path) -> dict[str, np.ndarra
                 f"{path}: {name} should be float32 of shape {shape}, but is "
                 f"{arrays[name].dtype} of shape {arrays[name].shape}"
             )
-    if not 1 <= record["k"] <= n_features:
-        raise StoredFileError(f"{directory / _RECORD}: k={record['k']} of {n_features} features")
     return {name: arrays[name] for name in _ARRAYS}
