@@ -56,14 +56,14 @@ def select_features(
             activations with exactly n coefficients), or a function of (activations, target).
 
     Raises:
-        InputError: Fewer than n features are live, the target is constant, or a function's scores
-            cannot be used.
+        InputError: Fewer than n features are live; the target is constant, not finite or of
+            another length; or a function's scores cannot be used.
 
     Source: Movva et al. 2025, arXiv 2502.04382, section 3. There zeros enter the separation
     score's top documents, lasso runs on a dense copy, and the count may miss n.
     """
-    values = np.asarray(target, np.float64)
     density = column_density(activations)
+    values = _checked_target(target, activations.shape[0])
     live = np.flatnonzero((density > 0) & (density < 1))
     if not 1 <= n <= len(live):
         raise InputError(
@@ -71,8 +71,6 @@ def select_features(
             f"selected (they fire on some of the {len(values)} documents and not on all); "
             f"ask for 1 to {len(live)}, or train a larger SAE"
         )
-    if np.ptp(values) == 0:
-        raise InputError(f"the target is {values[0]:g} on every document; nothing can predict it")
     if method == "lasso":
         scores = np.zeros(activations.shape[1])
         scores[live] = _lasso_coefficients(activations[:, live], values, n)
@@ -82,6 +80,26 @@ def select_features(
     order = live[np.argsort(-np.abs(scores[live]), kind="stable")][:n]
     name = method if isinstance(method, str) else getattr(method, "__name__", "custom")
     return Selection(order, scores[order], name, len(live))
+
+
+def _checked_target(target: ArrayLike, n_documents: int) -> NDArray[np.float64]:
+    try:
+        values = np.asarray(target, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the target must be numbers, one a document ({error})") from error
+    if values.shape != (n_documents,):
+        raise InputError(
+            f"the target must have one value for each of {n_documents} documents, "
+            f"but its shape is {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{int((~np.isfinite(values)).sum())} of {n_documents} values of the target are not "
+            "finite (NaN or infinity); leave these documents out"
+        )
+    if np.ptp(values) == 0:
+        raise InputError(f"the target is {values[0]:g} on every document; nothing can predict it")
+    return values
 
 
 def _scores(

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from interp_embed._files import read_json, write_atomically, write_json
-from interp_embed._fingerprint import digest_array
+from interp_embed._fingerprint import digest_array, digest_settings
 from interp_embed.errors import StoredFileError
 from interp_embed.records import Json, TrainingReport
 from interp_embed.sae.settings import TrainingSettings
@@ -37,6 +37,8 @@ class Origin:
     """The training settings."""
     embedder: Mapping[str, Json] | None = None
     """Identity of the embedder, where it is known."""
+    validation: str | None = None
+    """Digest of the validation embeddings, where some were given."""
 
     @classmethod
     def of(
@@ -44,10 +46,13 @@ class Origin:
         embeddings: np.ndarray[Any, Any],
         settings: TrainingSettings,
         embedder: Mapping[str, Json] | None = None,
+        *,
+        validation: np.ndarray[Any, Any] | None = None,
     ) -> "Origin":
         """Return the origin of a training on these embeddings."""
         record = asdict(settings) | {"prefixes": list(settings.prefixes)}
-        return cls(digest_array(embeddings), record, embedder)
+        held_out = None if validation is None else digest_array(validation)
+        return cls(digest_array(embeddings), record, embedder, held_out)
 
     def require_embeddings(self, embeddings: np.ndarray[Any, Any], directory: Path) -> None:
         """Raise unless the SAE in ``directory`` was trained on exactly these embeddings.
@@ -68,20 +73,18 @@ def save_sae(directory: Path, trained: TrainedSAE, origin: Origin) -> None:
     weights = trained.weights
     arrays = {name: np.ascontiguousarray(getattr(weights, name)) for name in _ARRAYS}
     write_atomically(directory / _WEIGHTS, lambda path: save_file(arrays, path))
-    write_json(
-        directory / _RECORD,
-        {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "k": weights.k,
-            "prefixes": list(weights.prefixes),
-            "threshold": weights.threshold,
-            "shapes": {name: list(array.shape) for name, array in arrays.items()},
-            "digests": {name: digest_array(array) for name, array in arrays.items()},
-            "origin": asdict(origin),
-            "training": asdict(trained.report),
-        },
-    )
+    record = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "k": weights.k,
+        "prefixes": list(weights.prefixes),
+        "threshold": weights.threshold,
+        "shapes": {name: list(array.shape) for name, array in arrays.items()},
+        "digests": {name: digest_array(array) for name, array in arrays.items()},
+        "origin": asdict(origin),
+        "training": asdict(trained.report),
+    }
+    write_json(directory / _RECORD, record | {"record_digest": digest_settings(record)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,18 @@ def load_sae(directory: Path, *, origin: Origin | None = None) -> SavedSAE:
     """
     record = read_json(directory / _RECORD)
     _check_format(record, directory)
-    if origin is not None:
-        _check_origin(record, origin, directory)
+    try:
+        saved_from = Origin(**record["origin"])
+        if origin is not None:
+            _check_origin(saved_from, origin, directory)
+        return SavedSAE(_read_trained(record, directory), saved_from)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # signed, but senseless
+        raise StoredFileError(
+            f"{directory / _RECORD} does not describe an SAE ({error}); train again"
+        ) from error
+
+
+def _read_trained(record: dict[str, Any], directory: Path) -> TrainedSAE:
     arrays = _load_arrays(record, directory)
     threshold = record["threshold"]
     weights = SAEWeights(
@@ -114,10 +127,15 @@ def load_sae(directory: Path, *, origin: Origin | None = None) -> SavedSAE:
         prefixes=tuple(int(prefix) for prefix in record["prefixes"]),
         threshold=None if threshold is None else float(threshold),
     )
+    n_features = weights.n_features
+    if not 1 <= weights.k <= n_features or weights.prefixes[-1:] != (n_features,):
+        raise StoredFileError(
+            f"{directory / _RECORD} has k={weights.k} and prefixes {list(weights.prefixes)}, "
+            f"which do not fit its {n_features} features; train again"
+        )
     training = dict(record["training"])
     training["validation_history"] = tuple(training["validation_history"])
-    trained = TrainedSAE(weights, TrainingReport(**training))
-    return SavedSAE(trained, Origin(**record["origin"]))
+    return TrainedSAE(weights, TrainingReport(**training))
 
 
 def _check_format(record: Any, directory: Path) -> None:  # noqa: ANN401 - JSON is any
@@ -133,11 +151,20 @@ def _check_format(record: Any, directory: Path) -> None:  # noqa: ANN401 - JSON 
         raise StoredFileError(
             f"{directory / _RECORD} lacks {', '.join(missing)}; it is damaged: train again"
         )
+    content = {name: value for name, value in record.items() if name != "record_digest"}
+    try:
+        intact = digest_settings(content) == record.get("record_digest")
+    except ValueError:  # NaN, which is never written
+        intact = False
+    if not intact:
+        raise StoredFileError(
+            f"{directory / _RECORD} was changed since it was written; "
+            "delete the folder and train again"
+        )
 
 
-def _check_origin(record: dict[str, Any], origin: Origin, directory: Path) -> None:
-    saved, wanted = record["origin"], asdict(origin)
-    differing = [name for name in wanted if saved.get(name) != wanted[name]]
+def _check_origin(saved: Origin, wanted: Origin, directory: Path) -> None:
+    differing = [name for name, value in asdict(wanted).items() if getattr(saved, name) != value]
     if differing:
         raise StoredFileError(_other_origin(directory, differing))
 
@@ -178,6 +205,4 @@ def _load_arrays(record: dict[str, Any], directory: Path) -> dict[str, np.ndarra
                 f"{path}: {name} should be float32 of shape {shape}, but is "
                 f"{arrays[name].dtype} of shape {arrays[name].shape}"
             )
-    if not 1 <= record["k"] <= n_features:
-        raise StoredFileError(f"{directory / _RECORD}: k={record['k']} of {n_features} features")
     return {name: arrays[name] for name in _ARRAYS}

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interp_embed.sae.matrix import check_embeddings
+from interp_embed.sae.settings import TrainingSettings
 from interp_embed.sae.weights import SAEWeights
 
 
@@ -20,8 +21,12 @@ def random_dictionary(
         k: Active features a document.
         seed: Of the directions.
 
+    Raises:
+        InputError: The embeddings are no finite matrix, or n_features, k or seed is out of range.
+
     Source: the frozen-decoder baseline of arXiv 2602.14111.
     """
+    TrainingSettings(n_features, k, seed=seed)  # checks them
     matrix = check_embeddings(embeddings)
     mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
     rng = np.random.default_rng(seed)

@@ -71,8 +71,9 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             InputError: The embeddings cannot be learned from, or do not fit the settings.
         """
         embeddings = check_embeddings(X)
-        trained = train_sae(embeddings, self.settings, validation=validation)
-        self._origin = Origin.of(embeddings, self.settings)
+        held_out = None if validation is None else check_embeddings(validation)
+        trained = train_sae(embeddings, self.settings, validation=held_out)
+        self._origin = Origin.of(embeddings, self.settings, validation=held_out)
         return self._keep(trained)
 
     def transform(self, X: ArrayLike) -> csr_matrix:

@@ -20,6 +20,7 @@ _FAST = {"reassoc", "contract", "nsz"}
 _BETA_1, _REST_1 = np.float32(0.9), np.float32(0.1)
 _BETA_2, _REST_2 = np.float32(0.999), np.float32(0.001)
 _EPSILON = np.float32(1e-8)
+_CHUNK = 64
 
 
 @numba.njit(cache=True, nogil=True)
@@ -38,27 +39,27 @@ def select_top_k(
     for row in range(n_rows):
         held = 0
         smallest = np.float32(0.0)
-        at = 0
-        for j in range(n_features):
-            v = pre[row, j] + bias[j]
-            if v > smallest:
-                if held < k:
-                    best_value[held] = v
-                    best_feature[held] = j
-                    held += 1
-                else:
+        for begin in range(0, n_features, _CHUNK):
+            chunk = pre[row, begin : begin + _CHUNK]
+            chunk_bias = bias[begin : begin + _CHUNK]
+            candidates = np.int32(0)  # counting vectorises, branching does not; most have none
+            for j in range(len(chunk)):
+                candidates += np.int32(chunk[j] + chunk_bias[j] > smallest)
+            if candidates == 0:
+                continue
+            for j in range(len(chunk)):
+                v = chunk[j] + chunk_bias[j]
+                if v > smallest:
+                    held = min(held + 1, k)
+                    at = held - 1
+                    while at > 0 and best_value[at - 1] < v:  # largest first, ties in order
+                        best_value[at] = best_value[at - 1]
+                        best_feature[at] = best_feature[at - 1]
+                        at -= 1
                     best_value[at] = v
-                    best_feature[at] = j
-                if held == k:
-                    at = 0
-                    for i in range(1, k):
-                        lower = best_value[i] < best_value[at]
-                        equal_later = (
-                            best_value[i] == best_value[at] and best_feature[i] > best_feature[at]
-                        )
-                        if lower or equal_later:
-                            at = i
-                    smallest = best_value[at]
+                    best_feature[at] = begin + j
+                    if held == k:
+                        smallest = best_value[k - 1]
         order = np.argsort(best_feature[:held])
         for i in range(held):
             feature[end + i] = best_feature[order[i]]

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral, Real
 from typing import Literal
 
 from interp_embed.errors import InputError
 
 _STEPS = 1_000
 """Steps a training takes by default: enough on every corpus we measured to come to rest."""
+_OPTIONAL = ("max_epochs", "patience", "batch_size")
+_LEAST = {"n_features": 1, "k": 1, "threads": 1, "seed": 0} | dict.fromkeys(_OPTIONAL, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,12 @@ class TrainingSettings:
         Raises:
             InputError: A value is out of range.
         """
-        for name in ("n_features", "k", "threads"):
-            _at_least_one(name, getattr(self, name))
-        for name in ("max_epochs", "patience", "batch_size"):
-            if getattr(self, name) is not None:
-                _at_least_one(name, getattr(self, name))
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None or name not in _OPTIONAL:
+                object.__setattr__(self, name, _whole(name, value, least=least))
+        prefixes = tuple(_whole("each prefix", prefix, least=1) for prefix in self.prefixes)
+        object.__setattr__(self, "prefixes", prefixes)
         if self.k > self.n_features:
             raise InputError(
                 f"k={self.k} features cannot be active of n_features={self.n_features}; "
@@ -66,13 +70,9 @@ class TrainingSettings:
             )
         if self.rule not in ("topk", "batch_topk"):
             raise InputError(f"rule must be 'topk' or 'batch_topk', but got {self.rule!r}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate must be positive, but got {self.learning_rate}")
-        lengths = (0, *self.prefixes)
-        if any(a >= b for a, b in pairwise(lengths)):
-            raise InputError(
-                f"prefixes must be positive and increasing, but got {list(self.prefixes)}"
-            )
+        object.__setattr__(self, "learning_rate", _positive("learning_rate", self.learning_rate))
+        if any(a >= b for a, b in pairwise(self.prefixes)):
+            raise InputError(f"prefixes must be increasing, but got {list(self.prefixes)}")
         if self.prefixes and self.prefixes[-1] > self.n_features:
             raise InputError(
                 f"the last prefix, {self.prefixes[-1]}, is longer than n_features={self.n_features}"
@@ -107,6 +107,14 @@ class TrainingSettings:
         )
 
 
-def _at_least_one(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, but got {value!r}")
+def _whole(name: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, but got {value!r}")
+    return int(value)
+
+
+def _positive(name: str, value: object) -> float:
+    number = float(value) if isinstance(value, Real) else 0.0
+    if not 0 < number < float("inf"):
+        raise InputError(f"{name} must be positive and finite, but got {value!r}")
+    return number

@@ -1,6 +1,7 @@
 """The weights of a sparse autoencoder and what they do: encode and decode."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +11,10 @@ from threadpoolctl import threadpool_limits
 from interp_embed.errors import InputError
 from interp_embed.sae import kernels
 from interp_embed.sae.matrix import check_embeddings
+from interp_embed.sae.rows import Rows
 
-# Rows encoded at once: the dense block of pre-activations stays below 64 MB.
-_BLOCK_BYTES = 64 * 2**20
+# Rows encoded at once: the dense block of pre-activations stays below 16 MB.
+_BLOCK_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,17 +65,24 @@ class SAEWeights:
             InputError: The embeddings do not fit this SAE, or are not finite.
         """
         matrix = check_embeddings(embeddings, d_in=self.d_in)
-        rows = max(1, _BLOCK_BYTES // (4 * self.n_features))
-        parts = []
         with threadpool_limits(threads):
-            for begin in range(0, len(matrix), rows):
-                pre = matrix[begin : begin + rows] @ self.encoder.T  # (n_block, n_features)
-                parts.append(
-                    select_top_k(pre, self.encoder_bias, self.k)
-                    if self.threshold is None
-                    else select_above(pre, self.encoder_bias, self.threshold)
-                )
+            return self._encode(matrix)
+
+    def _encode(self, matrix: NDArray[np.float32]) -> csr_matrix:
+        parts = []
+        for pre in self._pre_activations(matrix):
+            parts.append(
+                select_top_k(pre, self.encoder_bias, self.k)
+                if self.threshold is None
+                else select_above(pre, self.encoder_bias, self.threshold)
+            )
         return _join(parts, self.n_features)
+
+    def _pre_activations(self, matrix: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Yield pre-activations without their bias, a block of documents at a time."""
+        rows = max(1, _BLOCK_BYTES // (4 * self.n_features))
+        for begin in range(0, len(matrix), rows):
+            yield matrix[begin : begin + rows] @ self.encoder.T  # (n_block, n_features)
 
     def decode(self, activations: csr_matrix) -> NDArray[np.float32]:
         """Return the reconstruction of documents from their activations.
@@ -87,15 +96,17 @@ class SAEWeights:
         Raises:
             InputError: The activations have another number of features.
         """
-        if activations.shape[1] != self.n_features:
+        rows = csr_matrix(activations)
+        if rows.shape[1] != self.n_features:
             raise InputError(
-                f"activations have {activations.shape[1]} features, this SAE has {self.n_features}"
+                f"activations have {rows.shape[1]} features, this SAE has {self.n_features}; "
+                "use those it encoded"
             )
-        out = np.tile(self.decoder_bias, (activations.shape[0], 1))
+        out = np.tile(self.decoder_bias, (rows.shape[0], 1))
         kernels.add_decoded(
-            activations.indptr.astype(np.int64),
-            activations.indices.astype(np.int64),
-            activations.data.astype(np.float32),
+            rows.indptr.astype(np.int64),
+            rows.indices.astype(np.int64),
+            rows.data.astype(np.float32),
             self.decoder,
             out,
         )
@@ -148,19 +159,63 @@ def _join(parts: list[ActiveRows], n_features: int) -> csr_matrix:
     )
 
 
-def reconstruction_nmse(
-    weights: SAEWeights, embeddings: NDArray[np.float32], *, threads: int = 1
-) -> float:
+def reconstruction_nmse(weights: SAEWeights, embeddings: ArrayLike, *, threads: int = 1) -> float:
     """Return the plain normalised squared error of reconstruction; 0 is perfect, 1 is the mean.
 
     |x - reconstruction|^2 summed over the documents, divided by |x - mean|^2 summed.
+
+    Raises:
+        InputError: The embeddings do not fit this SAE, are not finite, or are all equal.
     """
-    error = spread = 0.0
-    mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
-    rows = max(1, _BLOCK_BYTES // (4 * (weights.n_features + weights.d_in)))
-    for begin in range(0, len(embeddings), rows):
-        block = embeddings[begin : begin + rows]
-        rest = weights.decode(weights.encode(block, threads=threads)) - block
-        error += float(np.square(rest).sum(dtype=np.float64))
-        spread += float(np.square(block - mean).sum(dtype=np.float64))
-    return error / spread
+    matrix = check_embeddings(embeddings, d_in=weights.d_in)
+    if (matrix == matrix[0]).all():
+        raise InputError(
+            f"the {len(matrix)} rows of embeddings are all equal: "
+            "the error has nothing to be compared with; give documents that differ"
+        )
+    with threadpool_limits(threads):
+        return measure_reconstruction(weights, Rows(matrix)).nmse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """How well an SAE reconstructs documents, and how often it uses its features for it."""
+
+    nmse: float
+    """Plain normalised squared error."""
+    density: NDArray[np.float64]
+    """Share of the documents in which each feature fires, shape (n_features,)."""
+
+
+def measure_reconstruction(weights: SAEWeights, rows: Rows) -> Reconstruction:
+    """Return error and densities on checked documents that are not all equal, in one pass."""
+    error = 0.0
+    fired = np.zeros(weights.n_features, np.int64)
+    for block in rows.blocks():
+        activations = weights._encode(block)
+        rest = weights.decode(activations)
+        rest -= block
+        error += float(np.square(rest, dtype=np.float64).sum())
+        fired += np.bincount(activations.indices, minlength=weights.n_features)
+    return Reconstruction(error / rows.squared_distance(rows.mean()), fired / len(rows))
+
+
+def fit_threshold(weights: SAEWeights, rows: Rows) -> SAEWeights:
+    """Return the weights with the threshold above which ``rows`` have k active features in mean.
+
+    The threshold lies just below the (k n)-th largest of all n x n_features activations; only
+    those that can still be among the largest are held.
+    """
+    kept = weights.k * len(rows)
+    largest = np.empty(0, np.float32)
+    floor = np.float32(0)
+    for block in rows.blocks():
+        for pre in weights._pre_activations(block):
+            pre += weights.encoder_bias
+            largest = np.concatenate([largest, pre[pre > floor]])
+            if len(largest) > kept:
+                largest = np.partition(largest, len(largest) - kept)[len(largest) - kept :]
+                floor = largest[0]
+    if len(largest) < kept:
+        return replace(weights, threshold=0.0)
+    return replace(weights, threshold=float(np.nextafter(largest.min(), np.float32(0))))
