@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from interp_embed._fingerprint import digest_array, digest_texts
 from interp_embed.embedders import Embedder, embed_documents, load_embedder
@@ -27,7 +28,7 @@ from interp_embed.hypotheses.targets import Target, understand_target
 from interp_embed.records import DroppedDocument, HypothesisStudy, Json, RowCounts
 from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
 from interp_embed.sae.matrix import check_embeddings
-from interp_embed.stats import merge_groups, near_duplicate_groups, split_rows
+from interp_embed.stats import SplitRows, merge_groups, near_duplicate_groups, split_rows
 from interp_embed.tables import collect_documents
 
 MIN_DOCUMENTS = 100
@@ -119,6 +120,25 @@ def find_hypotheses(
         vectors = _given(embeddings, prepared)
         identity = {"kind": "given"}
     corpus = Corpus(prepared.documents, prepared.values, vectors, prepared.rows, prepared.groups)
+    # One BLAS thread more than asked, and a busy machine spends its time waiting for it.
+    with threadpool_limits(settings.threads):
+        return _run(
+            prepared, corpus, split, settings, target_name, positive, identity, progress=progress
+        )
+
+
+def _run(
+    prepared: _Prepared,
+    corpus: Corpus,
+    split: SplitRows,
+    settings: StudySettings,
+    target_name: str,
+    positive: str | None,
+    identity: dict[str, Json],
+    *,
+    progress: bool,
+) -> StudyRun:
+    """Discover, fix, confirm."""
     sealed = SealedSplit(corpus, split)
     discover = sealed.discover
     training = settings.training(n_documents=len(discover))
@@ -153,7 +173,7 @@ def find_hypotheses(
         target_mean=float(confirm.target.mean()),
         training=sae.report,
         settings=_settings_record(settings, training, identity, prepared, positive),
-        provenance=_provenance(prepared, vectors, candidates),
+        provenance=_provenance(prepared, corpus.embeddings, candidates),
         tried=candidates.n_screened,
         tested=evaluation.n_tested,
         shown=len(evaluation.hypotheses),
