@@ -1,6 +1,7 @@
 """From discover documents to hypotheses: encode, screen, label, keep what the words carry."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ CANDIDATES_PER_HYPOTHESIS = 6
 measured on three real corpora, choosing 20 of 120 labels nearly doubles what the words predict."""
 _SAME_CONCEPT = 0.8
 """Correlation of verdicts above which two labels count as one concept."""
+_MIN_AGREEMENT = 0.15
+"""Correlation of a label's verdicts with its feature (on discover documents) below which the
+label says too little about the feature to stand for it."""
 _MIN_PRESENT = 5
 """Discover documents on either side of a concept below which it is not pursued."""
 
@@ -98,7 +102,8 @@ def generate_candidates(
             "documents; give more or longer documents"
         )
     verdicts = annotator.annotate(discover.documents, [label.text for label in labels]).verdicts
-    distinct = _distinct_concepts(verdicts)
+    faithful = _faithful(labels, verdicts, activations, n)
+    distinct = _distinct_concepts(verdicts, faithful)
     kept = _most_predictive(verdicts, distinct, discover.target, n)
     scores = dict(zip(selection.features.tolist(), selection.scores.tolist(), strict=True))
     candidates = tuple(
@@ -120,7 +125,7 @@ def generate_candidates(
         n_screened=selection.n_live,
         n_labelled=len(found),
         n_without_label=len(found) - len(labels),
-        n_same_concept=len(labels) - len(distinct),
+        n_same_concept=len(faithful) - len(distinct),
     )
 
 
@@ -129,16 +134,39 @@ def _count_live(activations: csr_matrix) -> int:
     return int(((fired > 0) & (fired < activations.shape[0])).sum())
 
 
-def _distinct_concepts(verdicts: NDArray[np.float32]) -> list[int]:
+def _faithful(
+    labels: list[Label], verdicts: NDArray[np.float32], activations: csr_matrix, n: int
+) -> list[int]:
+    """Return the columns whose label agrees well enough with its feature, at least 2 n of them."""
+    features = [label.feature for label in labels]
+    fires = activations[:, features].toarray() > 0  # (n_documents, n_labels)
+    agreement = np.array(
+        [
+            float(_unit(np.nan_to_num(verdicts[:, i])) @ _unit(fires[:, i]))
+            for i in range(len(labels))
+        ]
+    )
+    best = np.sort(agreement)[::-1][: 2 * n]
+    enough = min(_MIN_AGREEMENT, float(best[-1]))
+    return np.flatnonzero(agreement >= enough).tolist()
+
+
+def _unit(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a column centred and of length 1; zeros where it is constant."""
+    centred = column.astype(np.float64) - column.mean()
+    length = float(np.linalg.norm(centred))
+    return centred / length if length > 0 else centred
+
+
+def _distinct_concepts(verdicts: NDArray[np.float32], columns: list[int]) -> list[int]:
     """Return the columns that occur often enough and say nothing an earlier one says."""
     kept: list[int] = []
     standardised: list[NDArray[np.float64]] = []
-    for column in range(verdicts.shape[1]):
-        answers = np.nan_to_num(verdicts[:, column].astype(np.float64))
-        present = answers.sum()
-        if not _MIN_PRESENT <= present <= len(answers) - _MIN_PRESENT:
+    for column in columns:
+        answers = np.nan_to_num(verdicts[:, column])
+        if not _MIN_PRESENT <= answers.sum() <= len(answers) - _MIN_PRESENT:
             continue
-        z = (answers - answers.mean()) / (answers.std() * np.sqrt(len(answers)))
+        z = _unit(answers)
         if all(abs(float(z @ other)) < _SAME_CONCEPT for other in standardised):
             kept.append(column)
             standardised.append(z)
