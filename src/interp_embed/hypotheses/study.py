@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from interp_embed._fingerprint import digest_array, digest_texts
@@ -110,8 +111,10 @@ def find_hypotheses(
         stratify=prepared.values,
         minimum=MIN_DOCUMENTS // 4,
     )
-    used = load_embedder(embedder) if isinstance(embedder, str) else embedder
+    training = settings.training(n_documents=len(split.discover))
+    training.schedule(n_documents=len(split.discover))  # refuses more features than documents
     if embeddings is None:
+        used = load_embedder(embedder) if isinstance(embedder, str) else embedder
         used = used.fit([prepared.documents[i] for i in split.discover])
         vectors = embed_documents(prepared.documents, used, cache=cache, progress=progress)
         identity: dict[str, Json] = dict(used.identity)
@@ -121,7 +124,6 @@ def find_hypotheses(
     corpus = Corpus(prepared.documents, prepared.values, vectors, prepared.rows, prepared.groups)
     sealed = SealedSplit(corpus, split)
     discover = sealed.discover
-    training = settings.training(n_documents=len(discover))
     sae = train_sae(discover.embeddings, training, progress=progress)
     candidates = generate_candidates(
         discover,
@@ -207,10 +209,11 @@ def _group_numbers(groups: Sequence[object]) -> NDArray[np.int64]:
     numbers: dict[object, int] = {}
     found = np.empty(len(groups), np.int64)
     for row, label in enumerate(groups):
-        missing = label is None or label != label or (isinstance(label, str) and not label.strip())
         try:
+            missing = label is None or label is pd.NA or bool(label != label)
+            missing = missing or (isinstance(label, str) and not label.strip())
             found[row] = -1 if missing else numbers.setdefault(label, len(numbers))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:  # a list, an array
             raise InputError(
                 f"groups must be plain labels, but row {row} holds a {type(label).__name__}; "
                 "use strings or numbers"
