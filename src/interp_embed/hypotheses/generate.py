@@ -72,7 +72,8 @@ def generate_candidates(
 
     The features most associated with the target are labelled; of the labels, the n whose
     annotations together predict the target best (lasso) are kept, no two of them saying nearly
-    the same. Where fewer features are live or can be labelled, fewer are returned. How faithful a label is to its feature is measured later, on confirm documents.
+    the same. Where fewer features are live or can be labelled, fewer are returned. How faithful a
+    label is to its feature is measured later, on confirm documents.
 
     Args:
         discover: The documents; no other may be used.
@@ -89,8 +90,8 @@ def generate_candidates(
     n_live = _count_live(activations)
     if n_live == 0:
         raise InputError(
-            f"none of {activations.shape[1]} features fires on some of the {len(discover)} discover "
-            "documents and not on all, so none can tell documents apart; train the SAE again with "
+            f"none of {activations.shape[1]} features fires on some of the {len(discover)} "
+            "discover documents and not on all, so none can tell documents apart; train the SAE again with "
             "other settings, or check the embeddings"
         )
     n_wanted = min(n * CANDIDATES_PER_HYPOTHESIS, n_live)

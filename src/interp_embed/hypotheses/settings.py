@@ -50,7 +50,8 @@ class StudySettings:
         Raises:
             InputError: A value is out of range.
         """
-        if isinstance(self.n, bool) or not isinstance(self.n, Integral) or self.n < 1:
+        n: object = self.n  # a caller may hand over anything
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
             raise InputError(f"n must be a whole number of at least 1, but got {self.n!r}")
         for name in ("confirm_share", "level"):
             if not 0 < getattr(self, name) < 1:

@@ -247,13 +247,27 @@ def _check_enough(prepared: _Prepared) -> None:
 
 
 def _given(embeddings: ArrayLike, prepared: _Prepared) -> NDArray[np.float32]:
-    matrix = np.asarray(embeddings)
+    try:
+        matrix = np.asarray(embeddings)
+    except ValueError as error:
+        raise InputError(
+            f"embeddings cannot be read as a matrix ({error}); give one row of numbers a "
+            "document, all of one length"
+        ) from error
     if matrix.ndim != 2 or len(matrix) != prepared.n_read:
         raise InputError(
             f"embeddings must have one row for each of the {prepared.n_read} documents, "
             f"but their shape is {matrix.shape}"
         )
-    return check_embeddings(matrix[prepared.rows])
+    used = matrix[prepared.rows]
+    if used.dtype.kind == "f" and not np.isfinite(used).all():
+        bad = prepared.rows[~np.isfinite(used).all(axis=1)]
+        raise InputError(
+            f"{len(bad)} of {len(used)} rows of embeddings are not finite (NaN or infinity), such "
+            f"as row {', '.join(map(str, bad[:5].tolist()))}; embed these documents again, or "
+            "leave them out"
+        )
+    return check_embeddings(used)
 
 
 def _count_rows(prepared: _Prepared, discover: Corpus, confirm: Corpus) -> RowCounts:
