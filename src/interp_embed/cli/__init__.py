@@ -3,8 +3,9 @@
 Commands are imported when they are run, so that ``--help`` answers at once.
 """
 
+import difflib
+import errno
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -32,11 +33,25 @@ class _LazyGroup(click.Group):
         """Import a command; None if there is none of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        module, summary = _COMMANDS[cmd_name]
-        if ctx.resilient_parsing or _asks_for_overview():
-            return click.Command(cmd_name, short_help=summary, help=summary)
-        command: click.Command = importlib.import_module(module).command
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a name that is none is answered with those there are."""
+        if args and args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0].casefold(), _COMMANDS, n=1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(
+                f"No such command {args[0]!r}.{meant} The commands are: {', '.join(_COMMANDS)}."
+            )
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own type
         """Run the command; errors made for the user are shown without a traceback."""
@@ -45,6 +60,12 @@ class _LazyGroup(click.Group):
         except InterpEmbedError as error:
             click.secho(f"Error: {error}", err=True, fg="red")
             ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has gone: click ends quietly
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            click.secho(f"Error: {where}{error.strerror or error}", err=True, fg="red")
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo(
                 "\nInterrupted. Embeddings made so far are kept: the same command goes on from "
@@ -52,10 +73,6 @@ class _LazyGroup(click.Group):
                 err=True,
             )
             ctx.exit(130)
-
-
-def _asks_for_overview() -> bool:
-    return not any(argument in _COMMANDS for argument in sys.argv[1:])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -76,22 +76,29 @@ def generate_candidates(
 
     The features most associated with the target are labelled; of the labels, the n whose
     annotations together predict the target best (lasso) are kept, no two of them saying nearly
-    the same. How faithful a label is to its feature is measured later, on confirm documents.
+    the same. Where fewer features are live or can be labelled, fewer are returned. How faithful a
+    label is to its feature is measured later, on confirm documents.
 
     Args:
         discover: The documents; no other may be used.
         activations: Of these documents, shape (n_documents, n_features).
-        n: Hypotheses wanted; fewer are returned where fewer can be labelled.
+        n: Hypotheses wanted.
         select: How features are screened (``select_features``).
         annotator: Reads the labels; default the keyword annotator.
         seed: Of the labeller.
 
     Raises:
-        InputError: Fewer live features than n, or no feature can be labelled.
+        InputError: No feature is live, or none can be labelled.
     """
     annotator = annotator or KeywordAnnotator()
     n_live = _count_live(activations)
-    n_wanted = min(max(n, min(n * CANDIDATES_PER_HYPOTHESIS, n_live)), activations.shape[1])
+    if n_live == 0:
+        raise InputError(
+            f"none of {activations.shape[1]} features fires on some of the {len(discover)} "
+            "discover documents and not on all, so none can tell documents apart; train the SAE again with "
+            "other settings, or check the embeddings"
+        )
+    n_wanted = min(n * CANDIDATES_PER_HYPOTHESIS, n_live)
     selection = select_features(activations, discover.target, n=n_wanted, method=select)
     labeller = KeywordLabeller(discover.documents)
     found = [labeller.label(activations, int(feature)) for feature in selection.features]

@@ -1,6 +1,7 @@
 """Settings of a study, checked when they are made."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from interp_embed.errors import InputError
@@ -10,6 +11,7 @@ from interp_embed.sae import TrainingSettings
 
 _FEATURES = (32, 64, 128, 256, 512)
 _DOCUMENTS_PER_FEATURE = 3
+_MANY = _FEATURES[-1] * _DOCUMENTS_PER_FEATURE
 _FIRST_PREFIX = 32
 """Features of the first Matryoshka prefix: coarse concepts before fine ones."""
 
@@ -48,7 +50,8 @@ class StudySettings:
         Raises:
             InputError: A value is out of range.
         """
-        if isinstance(self.n, bool) or self.n < 1:
+        n: object = self.n  # a caller may hand over anything
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
             raise InputError(f"n must be a whole number of at least 1, but got {self.n!r}")
         for name in ("confirm_share", "level"):
             if not 0 < getattr(self, name) < 1:
@@ -59,18 +62,18 @@ class StudySettings:
             )
         if isinstance(self.select, str) and self.select not in METHODS:
             raise InputError(f"select must be one of {', '.join(METHODS)}, but got {self.select!r}")
-        if self.features is not None:
-            self.training(n_documents=self.features)
+        self.training(n_documents=_MANY if self.features is None else self.features)
 
     def training(self, *, n_documents: int) -> TrainingSettings:
         """Return the SAE's settings for a number of discover documents.
 
         Raises:
-            InputError: ``features`` or ``active`` are out of range.
+            InputError: ``features`` or ``active`` are out of range, or ``n`` exceeds the features.
         """
         allowed = [size for size in _FEATURES if size * _DOCUMENTS_PER_FEATURE <= n_documents]
-        features = self.features or max(allowed, default=_FEATURES[0])
-        return TrainingSettings(
+        default = max(allowed, default=_FEATURES[0])
+        features = default if self.features is None else self.features
+        settings = TrainingSettings(
             n_features=features,
             k=self.active,
             prefixes=(_FIRST_PREFIX, features) if features > _FIRST_PREFIX else (features,),
@@ -79,3 +82,9 @@ class StudySettings:
             seed=self.seed,
             threads=self.threads,
         )
+        if self.n > features:
+            raise InputError(
+                f"{self.n} hypotheses were asked for, but each comes from a feature of its own and "
+                f"the SAE has {features}; ask for at most {features}, or set features"
+            )
+        return settings

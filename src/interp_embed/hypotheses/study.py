@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
@@ -111,8 +112,10 @@ def find_hypotheses(
         stratify=prepared.values,
         minimum=MIN_DOCUMENTS // 4,
     )
-    used = load_embedder(embedder) if isinstance(embedder, str) else embedder
+    training = settings.training(n_documents=len(split.discover))
+    training.schedule(n_documents=len(split.discover))  # refuses more features than documents
     if embeddings is None:
+        used = load_embedder(embedder) if isinstance(embedder, str) else embedder
         used = used.fit([prepared.documents[i] for i in split.discover])
         vectors = embed_documents(prepared.documents, used, cache=cache, progress=progress)
         identity: dict[str, Json] = dict(used.identity)
@@ -141,7 +144,6 @@ def _run(
     """Discover, fix, confirm."""
     sealed = SealedSplit(corpus, split)
     discover = sealed.discover
-    training = settings.training(n_documents=len(discover))
     sae = train_sae(discover.embeddings, training, progress=progress)
     candidates = generate_candidates(
         discover,
@@ -227,10 +229,11 @@ def _group_numbers(groups: Sequence[object]) -> NDArray[np.int64]:
     numbers: dict[object, int] = {}
     found = np.empty(len(groups), np.int64)
     for row, label in enumerate(groups):
-        missing = label is None or label != label or (isinstance(label, str) and not label.strip())
         try:
+            missing = label is None or label is pd.NA or bool(label != label)
+            missing = missing or (isinstance(label, str) and not label.strip())
             found[row] = -1 if missing else numbers.setdefault(label, len(numbers))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:  # a list, an array
             raise InputError(
                 f"groups must be plain labels, but row {row} holds a {type(label).__name__}; "
                 "use strings or numbers"
@@ -264,13 +267,27 @@ def _check_enough(prepared: _Prepared) -> None:
 
 
 def _given(embeddings: ArrayLike, prepared: _Prepared) -> NDArray[np.float32]:
-    matrix = np.asarray(embeddings)
+    try:
+        matrix = np.asarray(embeddings)
+    except ValueError as error:
+        raise InputError(
+            f"embeddings cannot be read as a matrix ({error}); give one row of numbers a "
+            "document, all of one length"
+        ) from error
     if matrix.ndim != 2 or len(matrix) != prepared.n_read:
         raise InputError(
             f"embeddings must have one row for each of the {prepared.n_read} documents, "
             f"but their shape is {matrix.shape}"
         )
-    return check_embeddings(matrix[prepared.rows])
+    used = matrix[prepared.rows]
+    if used.dtype.kind == "f" and not np.isfinite(used).all():
+        bad = prepared.rows[~np.isfinite(used).all(axis=1)]
+        raise InputError(
+            f"{len(bad)} of {len(used)} rows of embeddings are not finite (NaN or infinity), such "
+            f"as row {', '.join(map(str, bad[:5].tolist()))}; embed these documents again, or "
+            "leave them out"
+        )
+    return check_embeddings(used)
 
 
 def _count_rows(prepared: _Prepared, discover: Corpus, confirm: Corpus) -> RowCounts:

@@ -60,7 +60,7 @@ def choose_examples(
 def _distinct(order: NDArray[np.int64], documents: Sequence[str], n: int) -> list[int]:
     chosen: dict[str, int] = {}
     for position in order.tolist():
-        chosen.setdefault(documents[position], position)
-        if len(chosen) == n:
+        if len(chosen) >= n:
             break
+        chosen.setdefault(documents[position], position)
     return list(chosen.values())

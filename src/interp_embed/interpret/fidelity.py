@@ -18,6 +18,9 @@ def measure_fidelity(verdicts: ArrayLike, fires: ArrayLike) -> Fidelity:
             The documents must not be those the label was made from, or the result flatters.
         fires: Whether the feature is active on each document, shape (n_documents,).
 
+    Returns:
+        Precision, recall and F1 with their counts; all NaN where every answer is missing.
+
     Raises:
         InputError: The lengths differ.
 
@@ -42,7 +45,11 @@ def measure_fidelity(verdicts: ArrayLike, fires: ArrayLike) -> Fidelity:
         recall=hits / n_fires if n_fires else np.nan,
         recall_low=recall.low,
         recall_high=recall.high,
-        f1=2 * hits / (n_said + n_fires) if n_said + n_fires else 0.0,
+        f1=_f1(hits, n_said + n_fires) if known.any() else np.nan,
         n=int(known.sum()),
         n_missing=int((~known).sum()),
     )
+
+
+def _f1(hits: int, n_said_and_fires: int) -> float:
+    return 2 * hits / n_said_and_fires if n_said_and_fires else 0.0

@@ -14,7 +14,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from interp_embed.errors import InputError
-from interp_embed.interpret.words import find_spans, informative_terms, iter_terms
+from interp_embed.interpret.words import find_spans, informative_terms, iter_terms, whole_term
 from interp_embed.records import Annotations, Label
 
 SOURCE = "keywords"
@@ -31,7 +31,9 @@ _MIN_GAIN = 0.01
 """Relative gain in agreement that one more term must bring to be worth reading."""
 _POOLS = (6, 10)
 """Numbers of terms tried for rules of the form "at least m of"."""
-_LABEL = re.compile(r'mentions (?:at least (?P<least>[1-9]\d*) of )?(?P<terms>".*")')
+_LABEL = re.compile(
+    r'mentions (?:at least (?P<least>[1-9][0-9]{0,3}) of )?(?P<terms>"[^"]+"(?:, "[^"]+")*)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,19 @@ class KeywordRule:
     def parse(cls, label: str) -> "KeywordRule | None":
         """Return the rule a label states, or None where it states none.
 
+        Terms are compared without letter case. What is no word or pair of words can never be
+        found, so that a label with such a term states no rule rather than one that is always no.
+
         >>> KeywordRule.parse('mentions "cold food"')
         KeywordRule(terms=('cold food',), least=1)
         """
         match = _LABEL.fullmatch(label.strip())
         if match is None:
             return None
-        terms = tuple(re.findall(r'"([^"]+)"', match["terms"]))
+        quoted = re.findall(r'"([^"]+)"', match["terms"])
+        terms = tuple(dict.fromkeys(term for text in quoted if (term := whole_term(text))))
+        if len(terms) < len(set(quoted)):
+            return None
         least = int(match["least"] or 1)
         return cls(terms, least) if 1 <= least <= len(terms) else None
 

@@ -38,6 +38,15 @@ def iter_terms(document: str) -> Iterator[Term]:
             yield Term(pair, word.start(), words[i + 1].end())
 
 
+def whole_term(text: str) -> str | None:
+    """Return the text as the one term it is, or None if it is no word or pair of words.
+
+    >>> whole_term("Cold Food"), whole_term("cold, food")
+    ('cold food', None)
+    """
+    return next((t.text for t in iter_terms(text) if (t.start, t.end) == (0, len(text))), None)
+
+
 def informative_terms(document: str) -> list[str]:
     """Return the terms worth putting into a label: not digits, stop words, or pairs of these.
 
