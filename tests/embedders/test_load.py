@@ -16,7 +16,7 @@ def test_words_name_embedders(monkeypatch):
 
 def test_minilm_has_several_names(minilm):
     for name in ("minilm", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
-        assert load_embedder(name, threads=1).identity == minilm.identity
+        assert load_embedder(name, precision="float32").identity == minilm.identity
 
 
 @pytest.mark.parametrize("spec", ["minilmm", "tf-idf", "openai", ""])

@@ -52,7 +52,7 @@ def test_a_vector_does_not_depend_on_what_else_is_embedded(minilm):
 
 
 def test_a_prompt_is_put_before_the_text(minilm):
-    prompted = SentenceEmbedder.load(prompt="query: ", threads=1)
+    prompted = SentenceEmbedder.load(prompt="query: ", threads=1, precision="float32")
 
     np.testing.assert_allclose(prompted.embed(["soup"]), minilm.embed(["query: soup"]), atol=2e-6)
     assert prompted.identity != minilm.identity
@@ -66,7 +66,7 @@ def test_other_models_run_through_sentence_transformers(folder, tmp_path, refere
     pooling.update(pooling_mode_cls_token=True, pooling_mode_mean_tokens=False)
     (copy / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
 
-    embedder = SentenceEmbedder.load(str(copy), device="cpu", threads=1)
+    embedder = SentenceEmbedder.load(str(copy), device="cpu", threads=1, precision="float32")
     vectors = embedder.embed(TEXTS)
 
     tokens = reference.encode(TEXTS, output_value="token_embeddings", show_progress_bar=False)
@@ -90,7 +90,7 @@ def test_a_local_folder_has_an_identity_of_its_contents(folder, tmp_path):
 
 
 def test_long_documents_are_cut_and_it_is_said_once(folder, caplog):
-    embedder = SentenceEmbedder.load(max_tokens=16, threads=1)
+    embedder = SentenceEmbedder.load(max_tokens=16, threads=1, precision="float32")
 
     whole = embedder.embed(TEXTS)
     embedder.embed(TEXTS)
@@ -103,7 +103,7 @@ def test_long_documents_are_cut_and_it_is_said_once(folder, caplog):
 def test_pooling_reads_the_end_of_a_long_document(minilm):
     long = "The room was quiet. " * 60
     texts = [long, long + "The volcano erupted and lava ran into the sea."]
-    pooled = SentenceEmbedder.load(long="pool", threads=1)
+    pooled = SentenceEmbedder.load(long="pool", threads=1, precision="float32")
 
     cut, whole = minilm.embed(texts), pooled.embed(texts)
 
@@ -138,9 +138,9 @@ def test_unpaired_surrogates_and_very_long_texts_embed(minilm):
 
 
 def test_threads_change_no_vector(minilm):
-    np.testing.assert_allclose(
-        SentenceEmbedder.load(threads=2).embed(TEXTS), minilm.embed(TEXTS), atol=2e-6
-    )
+    two = SentenceEmbedder.load(threads=2, precision="float32")
+
+    np.testing.assert_allclose(two.embed(TEXTS), minilm.embed(TEXTS), atol=2e-6)
 
 
 def test_changed_weights_are_refused(folder, tmp_path, monkeypatch):
@@ -174,8 +174,42 @@ def test_a_model_that_is_nowhere_says_how_to_get_one(monkeypatch):
         ({"max_tokens": 600}, "from 3 to 512"),
         ({"max_tokens": 20, "overlap": 18}, "overlap must be from 0 to 17"),
         ({"threads": 0}, "at least 1"),
+        ({"precision": "int4"}, "'auto', 'float32' or 'int8'"),
     ],
 )
 def test_arguments_out_of_range_are_named(minilm, options, message):
     with pytest.raises(InputError, match=message):
         SentenceEmbedder.load(**options)
+
+
+def test_int8_stays_within_a_thousandth_of_float32(minilm, minilm_int8):
+    texts = [*TEXTS, *(text * 4 for text in TEXTS), "Résumé: 静かな海と山。 Спасибо! " * 5]
+
+    alike = cosines(minilm_int8.embed(texts), minilm.embed(texts))
+
+    assert alike.min() > 0.999
+    assert minilm_int8.identity["precision"] == "int8"
+
+
+def test_int8_vectors_do_not_depend_on_what_else_is_embedded(minilm_int8):
+    texts = [text * 3 for text in TEXTS]
+    together = minilm_int8.embed(texts * 2)
+    alone = np.concatenate([minilm_int8.embed([text]) for text in texts])
+
+    # Float sums may differ in their last bit, which can move an integer by one.
+    assert cosines(together[:7], alone).min() > 0.99999
+    np.testing.assert_array_equal(minilm_int8.embed(texts * 2), together)
+
+
+def test_short_documents_stay_in_float32(minilm, minilm_int8):
+    short = TEXTS[:3]
+
+    np.testing.assert_allclose(minilm_int8.embed(short), minilm.embed(short), atol=2e-6)
+
+
+def test_without_fast_integers_the_default_is_float32(minilm, monkeypatch):
+    monkeypatch.setattr("interp_embed.embedders.sentence.has_fast_int8", lambda: False)
+
+    assert SentenceEmbedder.load().identity["precision"] == "float32"
+    with pytest.raises(InputError, match="int8 needs"):
+        SentenceEmbedder.load(precision="int8")

@@ -113,12 +113,13 @@ def check_documents(documents: Sequence[str]) -> list[str]:
     """
     if isinstance(documents, str):
         raise InputError("documents must be a list of texts, not one text; put it in a list")
-    texts = list(documents)
-    wrong = [i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip()]
-    if wrong:
-        first = ", ".join(f"{i} ({_describe(texts[i])})" for i in wrong[:5])
+    given: list[object] = list(documents)
+    texts = [text for text in given if isinstance(text, str) and text.strip()]
+    if len(texts) < len(given):
+        wrong = [i for i, text in enumerate(given) if not (isinstance(text, str) and text.strip())]
+        first = ", ".join(f"{i} ({_describe(given[i])})" for i in wrong[:5])
         raise InputError(
-            f"{len(wrong)} of {len(texts)} documents are not texts or are empty, at positions "
+            f"{len(wrong)} of {len(given)} documents are not texts or are empty, at positions "
             f"{first}{', …' if len(wrong) > 5 else ''}; leave these rows out before embedding"
         )
     return texts
@@ -172,7 +173,7 @@ def _embed_distinct(
 
 
 def _check_vectors(vectors: NDArray[np.float32], rows: NDArray[np.intp], d_in: int | None) -> None:
-    if vectors.ndim != 2 or len(vectors) != len(rows) or vectors.size == 0:
+    if len(vectors.shape) != 2 or len(vectors) != len(rows) or vectors.size == 0:
         raise InputError(
             f"the embedder returned an array of shape {vectors.shape} for {len(rows)} documents; "
             "it must return one vector each"

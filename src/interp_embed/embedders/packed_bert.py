@@ -5,19 +5,21 @@ or at those of one length together. No document is padded, so none depends on it
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from interp_embed.embedders.int8_linear import Int8Linear
+from interp_embed.embedders.int8_linear import FUSED_OUTLIERS, Int8Linear, feed_forward
+from interp_embed.embedders.row_kernels import add_and_norm
 
 _TOKENS_PER_BATCH = 512
 _DOWN_OUTLIERS = 64
@@ -50,6 +52,8 @@ class PackedBert:
     epsilon: float
     normalize: bool
     """Whether vectors are scaled to length 1."""
+    is_int8: bool = False
+    """Whether linear layers are in 8-bit integers, and GELU approximate to match."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self | None:
@@ -132,18 +136,13 @@ class PackedBert:
         layers = []
         for layer in self.layers:
             seen: dict[str, Tensor] = {}
-            watched = replace(
-                layer,
-                **{name: _watch(getattr(layer, name), name, seen) for name in _LINEAR_NAMES},
+            watched = _replace(
+                layer, {n: _watch(getattr(layer, n), n, seen) for n in _LINEAR_NAMES}
             )
             hidden = self._apply(watched, hidden, groups)
-            layers.append(
-                replace(
-                    layer,
-                    **{name: _in_int8(getattr(layer, name), name, seen[name]) for name in seen},
-                )
-            )
-        return replace(self, layers=tuple(layers))
+            quantized = {n: _in_int8(getattr(layer, n), n, seen[n]) for n in _LINEAR_NAMES}
+            layers.append(_replace(layer, quantized))
+        return replace(self, layers=tuple(layers), is_int8=True)
 
     def _embed(self, ids: Sequence[Sequence[int]], lengths: list[int]) -> Tensor:
         flat = torch.tensor([token for document in ids for token in document])
@@ -155,9 +154,16 @@ class PackedBert:
 
     def _apply(self, layer: _Layer, hidden: Tensor, groups: list[tuple[int, int, int]]) -> Tensor:
         mixed = self._attend(layer.qkv(hidden), groups)
-        hidden = self._norm(layer.out(mixed).add_(hidden), layer.norm_1)
-        wide = functional.gelu(layer.up(hidden))
-        return self._norm(layer.down(wide).add_(hidden), layer.norm_2)
+        hidden = self._add_and_norm(layer.out(mixed), hidden, layer.norm_1)
+        return self._add_and_norm(_feed_forward(layer, hidden), hidden, layer.norm_2)
+
+    def _add_and_norm(self, y: Tensor, hidden: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+        if not self.is_int8:
+            return self._norm(y.add_(hidden), weights)
+        gain, bias = weights
+        epsilon = np.float32(self.epsilon)
+        add_and_norm(y.numpy(), hidden.numpy(), gain.numpy(), bias.numpy(), epsilon)
+        return y
 
     def _attend(self, qkv: Tensor, groups: list[tuple[int, int, int]]) -> Tensor:
         d_model = qkv.shape[1] // 3
@@ -170,6 +176,12 @@ class PackedBert:
                 attended.transpose(1, 2)
             )
         return mixed
+
+
+def _feed_forward(layer: _Layer, hidden: Tensor) -> Tensor:
+    if isinstance(layer.up, Int8Linear) and isinstance(layer.down, Int8Linear):
+        return feed_forward(layer.up, layer.down, hidden)
+    return layer.down(functional.gelu(layer.up(hidden)))
 
 
 def batches_by_length(
@@ -227,6 +239,12 @@ def _layer(weights: dict[str, Tensor], prefix: str) -> _Layer:
     )
 
 
+def _replace(layer: _Layer, linear: Mapping[str, _Linear]) -> _Layer:
+    return replace(
+        layer, qkv=linear["qkv"], out=linear["out"], up=linear["up"], down=linear["down"]
+    )
+
+
 def _watch(linear: _Linear, name: str, seen: dict[str, Tensor]) -> _Linear:
     def watching(x: Tensor) -> Tensor:
         seen[name] = x.abs().amax(0)
@@ -239,8 +257,8 @@ def _in_int8(linear: _Linear, name: str, largest: Tensor) -> Int8Linear:
     if not isinstance(linear, partial):
         raise TypeError("this layer is in 8-bit integers already")
     # The inputs of "down" come from GELU and have more outliers than those from a layer norm.
-    n_outliers = {"n_outliers": _DOWN_OUTLIERS} if name == "down" else {}
-    return Int8Linear.from_weights(**linear.keywords, largest=largest, **n_outliers)
+    n_outliers = _DOWN_OUTLIERS if name == "down" else FUSED_OUTLIERS
+    return Int8Linear.from_weights(**linear.keywords, largest=largest, n_outliers=n_outliers)
 
 
 def _linear(weight: Tensor, bias: Tensor) -> _Linear:

@@ -111,7 +111,6 @@ class SentenceEmbedder:
         found = find_model(name, revision=revision)
         chosen = document_prompt(found.name) if prompt is None else prompt
         model = _load_model(found.folder, max_tokens, device, threads)
-        _choose_precision(model, precision, is_measured=found.sha256 == MINILM_SHA256)
         room = model.max_tokens - model.n_special - len(model.tokens(chosen))
         shared = min(32, (room - 1) // 4) if overlap is None else overlap
         if not 0 <= shared < room:
@@ -119,6 +118,7 @@ class SentenceEmbedder:
                 f"overlap must be from 0 to {room - 1} tokens (max_tokens is {model.max_tokens}, "
                 f"less the prompt and {model.n_special} special tokens), got {shared}"
             )
+        _choose_precision(model, precision, is_measured=found.sha256 == MINILM_SHA256)
         identity = {
             "kind": "sentence",
             "model": found.name,

@@ -119,7 +119,8 @@ class TfidfEmbedder:
         if progress is not None:
             progress(len(documents))
         lengths[lengths == 0] = 1.0
-        return np.divide(vectors, lengths, dtype=np.float32)
+        scaled: NDArray[np.float32] = vectors / lengths
+        return scaled
 
     def _fitted(self) -> tuple[TfidfVectorizer, TruncatedSVD]:
         if self._vectorizer is None or self._svd is None:
