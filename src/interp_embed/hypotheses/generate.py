@@ -95,8 +95,8 @@ def generate_candidates(
     if n_live == 0:
         raise InputError(
             f"none of {activations.shape[1]} features fires on some of the {len(discover)} "
-            "discover documents and not on all, so none can tell documents apart; train the SAE again with "
-            "other settings, or check the embeddings"
+            "discover documents and not on all, so none can tell documents apart; train the SAE "
+            "again with other settings, or check the embeddings"
         )
     n_wanted = min(n * CANDIDATES_PER_HYPOTHESIS, n_live)
     selection = select_features(activations, discover.target, n=n_wanted, method=select)
@@ -160,9 +160,8 @@ def _faithful(
 
 def _unit(column: NDArray[Any]) -> NDArray[np.float64]:
     """Return a column centred and of length 1; zeros where it is constant."""
-    centred = column.astype(np.float64) - column.mean()
-    length = float(np.linalg.norm(centred))
-    return centred / length if length > 0 else centred
+    centred: NDArray[np.float64] = column.astype(np.float64) - column.mean()
+    return centred / (float(np.linalg.norm(centred)) or 1.0)
 
 
 def _distinct_concepts(verdicts: NDArray[np.float32], columns: list[int]) -> list[int]:

@@ -66,6 +66,18 @@ class _Prepared:
     """Whether the user gave groups."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the study is to do, all defaults filled in."""
+
+    settings: StudySettings
+    training: TrainingSettings
+    target_name: str
+    positive: str | None
+    embedder: dict[str, Json]
+    """Identity of the embedder."""
+
+
 def find_hypotheses(
     documents: Sequence[object],
     target: Sequence[object],
@@ -125,26 +137,23 @@ def find_hypotheses(
     corpus = Corpus(prepared.documents, prepared.values, vectors, prepared.rows, prepared.groups)
     # One BLAS thread more than asked, and a busy machine spends its time waiting for it.
     with threadpool_limits(settings.threads):
-        return _run(
-            prepared, corpus, split, settings, target_name, positive, identity, progress=progress
-        )
+        asked = _Asked(settings, training, target_name, positive, identity)
+        return _run(prepared, corpus, split, asked, progress=progress)
 
 
 def _run(
     prepared: _Prepared,
     corpus: Corpus,
     split: SplitRows,
-    settings: StudySettings,
-    target_name: str,
-    positive: str | None,
-    identity: dict[str, Json],
+    asked: _Asked,
     *,
     progress: bool,
 ) -> StudyRun:
     """Discover, fix, confirm."""
+    settings = asked.settings
     sealed = SealedSplit(corpus, split)
     discover = sealed.discover
-    sae = train_sae(discover.embeddings, training, progress=progress)
+    sae = train_sae(discover.embeddings, asked.training, progress=progress)
     candidates = generate_candidates(
         discover,
         sae.weights.encode(discover.embeddings, threads=settings.threads),
@@ -169,12 +178,12 @@ def _run(
         hypotheses=evaluation.hypotheses,
         scores=evaluation.scores,
         rows=_count_rows(prepared, discover, confirm),
-        target_name=target_name,
+        target_name=asked.target_name,
         target_kind=prepared.target.kind,
         target_note=prepared.target.note,
         target_mean=float(confirm.target.mean()),
         training=sae.report,
-        settings=_settings_record(settings, training, identity, prepared, positive),
+        settings=_settings_record(asked, prepared),
         provenance=_provenance(prepared, corpus.embeddings, candidates),
         tried=candidates.n_screened,
         tested=evaluation.n_tested,
@@ -183,7 +192,7 @@ def _run(
         correction=settings.correction,
         warnings=_warnings(prepared, settings, sae, candidates, evaluation),
     )
-    return StudyRun(study, sae, Origin.of(discover.embeddings, training, identity))
+    return StudyRun(study, sae, Origin.of(discover.embeddings, asked.training, asked.embedder))
 
 
 def _prepare(
@@ -301,21 +310,16 @@ def _count_rows(prepared: _Prepared, discover: Corpus, confirm: Corpus) -> RowCo
     )
 
 
-def _settings_record(
-    settings: StudySettings,
-    training: TrainingSettings,
-    embedder: dict[str, Json],
-    prepared: _Prepared,
-    positive: str | None,
-) -> dict[str, Json]:
+def _settings_record(asked: _Asked, prepared: _Prepared) -> dict[str, Json]:
+    settings, training = asked.settings, asked.training
     record: dict[str, Json] = asdict(settings)
     if callable(settings.select):
         record["select"] = getattr(settings.select, "__name__", "custom")
     return record | {
-        "embedder": embedder,
+        "embedder": asked.embedder,
         "sae": asdict(training) | {"prefixes": list(training.prefixes)},
         "groups": prepared.grouped,
-        "positive": positive,
+        "positive": asked.positive,
         "standard_errors": "cluster-robust by group" if prepared.grouped else "HC3",
         "labels": "keywords",
     }
