@@ -55,6 +55,19 @@ def test_the_default_schedule_by_hand():
 
     assert (schedule.batch_size, schedule.epochs, schedule.patience) == (512, 25, 6)
     assert schedule.n_steps == 1_000
+    assert schedule.learning_rate == 0.006
+
+
+def test_the_default_rate_falls_with_the_root_of_the_features_beyond_1024():
+    rates = [
+        TrainingSettings(n, 8).schedule(n_documents=20_000).learning_rate
+        for n in (64, 1_024, 4_096, 16_384)
+    ]
+
+    assert rates == pytest.approx([0.006, 0.006, 0.003, 0.0015])
+    assert TrainingSettings(4_096, 8, learning_rate=0.1).schedule(
+        n_documents=5_000
+    ).learning_rate == pytest.approx(0.1)
 
 
 def test_fewer_documents_than_features_are_refused():

@@ -40,7 +40,7 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         max_epochs: int | None = None,
         patience: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 0.006,
+        learning_rate: float | None = None,
         seed: int = 0,
         threads: int = 1,
     ) -> None:

@@ -112,7 +112,7 @@ def _run(
             weights = state.folded(settings)
             if settings.rule == "batch_topk":
                 weights = fit_threshold(weights, rows.train)
-            error = _validation_error(weights, rows.validation, settings)
+            error = _validation_error(weights, rows.validation, schedule)
             if error < min(history, default=np.inf):
                 best = weights
             history.append(error)
@@ -135,18 +135,18 @@ def _run_epoch(
     before = state.n_updates.copy()
     order = rng.permutation(len(train))
     for begin in range(0, len(order), schedule.batch_size):
-        rate = settings.learning_rate * (1.0 - state.n_steps / schedule.n_steps)
+        rate = schedule.learning_rate * (1.0 - state.n_steps / schedule.n_steps)
         batch = train.take(order[begin : begin + schedule.batch_size])
         take_step(state, state.scaled(batch), settings, rate)
     return state.n_updates - before
 
 
-def _validation_error(weights: SAEWeights, validation: Rows, settings: TrainingSettings) -> float:
+def _validation_error(weights: SAEWeights, validation: Rows, schedule: Schedule) -> float:
     error = measure_reconstruction(weights, validation).nmse
     if not np.isfinite(error):
         raise InputError(
             f"training diverged: the validation error is {error}; "
-            f"use a learning_rate below {settings.learning_rate:g}"
+            f"use a learning_rate below {schedule.learning_rate:g}"
         )
     return error
 
