@@ -253,7 +253,7 @@ def _numeric(
         for value in read
     ]
     values = np.array([math.nan if v.number is None else v.number for v in judged])
-    note = f"from {_plain(min(found))} to {_plain(max(found))}"
+    note = f"from {min(found):.6g} to {max(found):.6g}"
     return _finish(judged, values, "numeric", note, ())
 
 
