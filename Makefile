@@ -53,6 +53,7 @@ bench: install $(BENCH_VENV)/.installed
 	$(BIN)/python benchmarks/train_sae.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/select_features.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/embed.py
+	$(BIN)/python benchmarks/recovery.py
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
