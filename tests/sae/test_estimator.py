@@ -58,7 +58,7 @@ def test_the_defaults_are_those_of_the_settings():
 
 def test_it_works_in_a_pipeline():
     truth = PLANTED.truth[:, 0]
-    pipeline = make_pipeline(small(max_epochs=20), LogisticRegression())
+    pipeline = make_pipeline(small(max_epochs=60), LogisticRegression())
 
     pipeline.fit(X[:300], truth[:300])
 

@@ -126,8 +126,8 @@ def command(
 ) -> None:
     """Find named concepts associated with a column, and test them on held-back documents.
 
-    FILE is CSV, TSV, JSONL (each also .gz) or Parquet. Half of the documents are searched; the
-    other half is opened once, to test what was found. No key, GPU or network is needed.
+    FILE is CSV, TSV, JSONL (each also .gz) or Parquet. Six tenths of the documents are
+    searched, the rest is opened once, to test what was found. No key, GPU or network is needed.
 
     \b
     interp-embed hypotheses reviews.csv --text review --target stars

@@ -56,7 +56,7 @@ def check_on_planted(
 
     Args:
         n_documents: Reviews to plant.
-        settings: Of the study; default 30 hypotheses.
+        settings: Of the study; default 30 hypotheses, half of the reviews to confirm.
         embedder: An embedder or its name.
         cache: As in ``embed_documents``.
         seed: Of the corpus and, by default, of the study.
@@ -70,7 +70,7 @@ def check_on_planted(
     run = find_hypotheses(
         corpus.texts,
         outcome,
-        settings=settings or StudySettings(n=30, seed=seed),
+        settings=settings or StudySettings(n=30, confirm_share=0.5, seed=seed),
         embedder=embedder,
         target_name="satisfaction",
         cache=cache,

@@ -32,7 +32,7 @@ class StudySettings:
     different numbers of concepts, and the latter recovers planted ones better."""
     select: SelectionMethod | ScoreFunction = "correlation"
     """How features are screened."""
-    confirm_share: float = 0.5
+    confirm_share: float = 0.4
     """Share of the documents that is kept sealed for the test, in (0, 1)."""
     level: float = 0.05
     """Significance level, in (0, 1)."""

@@ -256,7 +256,7 @@ def _check_enough(prepared: _Prepared) -> None:
         reasons = Counter(drop.reason for drop in prepared.dropped).most_common(3)
         told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
         raise InputError(
-            f"a study needs at least {MIN_DOCUMENTS} usable documents, half to search and half to "
+            f"a study needs at least {MIN_DOCUMENTS} usable documents, some to search and some to "
             f"test, but {n} of {prepared.n_read} rows are usable"
             + (f" ({told})" if told else "")
             + "; give more documents"
