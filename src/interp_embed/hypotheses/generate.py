@@ -21,8 +21,8 @@ from interp_embed.interpret import (
 from interp_embed.records import Label
 
 CANDIDATES_PER_HYPOTHESIS = 12
-"""Features labelled for each hypothesis wanted. Words carry some features well and others not;
-measured on three real corpora, choosing 20 of many labels nearly doubles what the words predict."""
+"""Features labelled for each hypothesis wanted: words carry some features well and others not,
+so there has to be a choice."""
 _SAME_CONCEPT = 0.8
 """Correlation of verdicts above which two labels count as one concept."""
 _MIN_AGREEMENT = 0.15

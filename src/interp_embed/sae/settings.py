@@ -8,7 +8,7 @@ from typing import Literal
 from interp_embed.errors import InputError
 
 _STEPS = 1_000
-"""Steps a training takes by default: enough on every corpus we measured to come to rest."""
+"""Steps a training takes by default; where more would still help, the report says so."""
 _RATE, _RATE_FEATURES = 0.006, 1_024
 """At 8,192 features 0.006 makes the error jump for many epochs; a third of it does not."""
 _OPTIONAL = ("max_epochs", "patience", "batch_size")
