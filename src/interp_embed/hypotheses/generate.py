@@ -70,7 +70,6 @@ def generate_candidates(
     n: int,
     select: SelectionMethod | ScoreFunction = "correlation",
     annotator: Annotator | None = None,
-    seed: int = 0,
 ) -> Candidates:
     """Return up to n hypotheses about the target, from discover documents alone.
 
@@ -85,7 +84,6 @@ def generate_candidates(
         n: Hypotheses wanted.
         select: How features are screened (``select_features``).
         annotator: Reads the labels; default the keyword annotator.
-        seed: Of the labeller.
 
     Raises:
         InputError: No feature is live, or none can be labelled.

@@ -159,7 +159,6 @@ def _run(
         sae.weights.encode(discover.embeddings, threads=settings.threads),
         n=settings.n,
         select=settings.select,
-        seed=settings.seed,
     )
     sealed.fix(candidates.plan)
     confirm = sealed.open(candidates.plan)
