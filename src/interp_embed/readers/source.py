@@ -70,6 +70,8 @@ class HiddenStateSource(Protocol):
         ...
 
     def iter_hidden(self, documents: Sequence[TokenizedDocument]) -> Iterator[HiddenBatch]:
-        """Yield the hidden states of all documents, in batches whose make-up depends on the
-        documents alone; the tokens of one document come in order."""
+        """Yield the hidden states of all documents, the tokens of each in order.
+
+        What is batched with what depends on the documents alone.
+        """
         ...
