@@ -7,5 +7,13 @@ from interp_embed.readers.source import (
     Message,
     TokenizedDocument,
 )
+from interp_embed.readers.text import document_text
 
-__all__ = ["Document", "HiddenBatch", "HiddenStateSource", "Message", "TokenizedDocument"]
+__all__ = [
+    "Document",
+    "HiddenBatch",
+    "HiddenStateSource",
+    "Message",
+    "TokenizedDocument",
+    "document_text",
+]
