@@ -1,6 +1,6 @@
-"""Documents through a reader and its SAE: tokens per CPU second and peak memory, beside the
-predecessor's steps on the same model, the same SAE and the same texts.
+"""Documents through a reader and its SAE: tokens per CPU second and peak memory.
 
+Beside the predecessor's steps on the same model, the same SAE and the same texts.
 The model is a random 6-layer Llama (d = 256), read after block 3; the SAE is random too, its bias
 set so that about 50 features fire on a token. Everything is made here, nothing is downloaded. The
 predecessor's side needs an interpreter with ``sae-lens==6.54.12`` and ``transformer-lens==3.9.0``

@@ -18,7 +18,11 @@ _COMMANDS = {
         "interp_embed.cli.hypotheses",
         "Find and test named concepts that predict a column of your table.",
     ),
-    "info": ("interp_embed.cli.info", "Show versions, offline models and the cache folder."),
+    "encode": ("interp_embed.cli.encode", "Turn a table of texts into feature activations."),
+    "label": ("interp_embed.cli.label", "Name the features of a data set; no LLM."),
+    "top": ("interp_embed.cli.top", "Show the documents on which a feature is strongest."),
+    "info": ("interp_embed.cli.info", "Show what is in a data set, or what is installed."),
+    "convert": ("interp_embed.cli.convert", "Convert a pickle of the first interp_embed."),
 }
 
 
@@ -68,8 +72,8 @@ class _LazyGroup(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo(
-                "\nInterrupted. Embeddings made so far are kept: the same command goes on from "
-                "there.",
+                "\nInterrupted. What is done is kept: the same command goes on from there "
+                "(encode: with --resume).",
                 err=True,
             )
             ctx.exit(130)
@@ -83,4 +87,5 @@ def main() -> None:
     \b
     Try:      interp-embed demo
     Your own: interp-embed hypotheses reviews.csv --text review --target stars --out report
+              interp-embed encode reviews.csv --text review --out features
     """  # noqa: D301 - \b keeps lines apart in the help

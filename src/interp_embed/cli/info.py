@@ -1,9 +1,10 @@
-"""``interp-embed info``: what is installed, and where things are kept."""
+"""``interp-embed info``: what is in a data set; what is installed, and where things are kept."""
 
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -17,8 +18,22 @@ _KEYS = ("OPENAI_API_KEY", "OPENAI_KEY_SAE", "OPENROUTER_API_KEY")
 
 
 @click.command(name="info")
-def command() -> None:
-    """Show versions, offline models and the cache folder."""
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def command(folder: Path | None) -> None:
+    """Show what is in the data set FOLDER; without one, versions, offline models and the cache."""
+    if folder is None:
+        _echo_installed()
+        return
+    from interp_embed.cli.datasets import echo_health
+    from interp_embed.dataset import Dataset
+
+    dataset = Dataset.load_from_file(folder)
+    echo_health(dataset.health())
+    click.echo(f"columns     {', '.join(dataset.columns)}")
+    click.echo(f"text        {dataset.field}")
+
+
+def _echo_installed() -> None:
     click.echo(f"python                 {platform.python_version()} on {platform.system()}")
     for package in _PACKAGES:
         click.echo(f"{package:22} {_version(package)}")

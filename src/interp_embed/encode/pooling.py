@@ -9,23 +9,24 @@ from interp_embed.store import PooledShard
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Small = NDArray[np.int32]
 
 
 @numba.njit(cache=True, nogil=True)
-def _pool(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913 - compiled code takes plain arrays
-    token_start,  # noqa: ANN001
-    position,  # noqa: ANN001
-    start,  # noqa: ANN001
-    feature,  # noqa: ANN001
-    value,  # noqa: ANN001
-    n_features,  # noqa: ANN001
-    pooled_start,  # noqa: ANN001
-    pooled,  # noqa: ANN001
-    maximum,  # noqa: ANN001
-    peak,  # noqa: ANN001
-    total,  # noqa: ANN001
-    count,  # noqa: ANN001
-):
+def _pool(
+    token_start: Ints,
+    position: Ints,
+    start: Ints,
+    feature: Small,
+    value: Floats,
+    n_features: int,
+    pooled_start: Ints,
+    pooled: Small,
+    maximum: Floats,
+    peak: Small,
+    total: Floats,
+    count: Small,
+) -> int:
     """Write the pooled entries of each document; return how many there are.
 
     ``token_start`` says which rows of the compressed ``start, feature, value`` are a document's.

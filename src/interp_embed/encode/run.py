@@ -1,7 +1,7 @@
 """A whole data set through an encoder, shard by shard, so that no finished work is lost."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from interp_embed._fingerprint import digest_texts
 from interp_embed.encode.encoder import DocumentEncoder
 from interp_embed.errors import InputError
 from interp_embed.readers import document_text
+from interp_embed.records import Json
 from interp_embed.store import Header, Precision, Store, TokenDetail
 from interp_embed.tables import require_column
 
@@ -45,6 +46,13 @@ def rows_per_shard(n_documents: int, tokens: TokenDetail) -> int:
     return int(min(2 ** int(np.ceil(np.log2(wanted))), most))
 
 
+def documents_digest(documents: Iterable[object]) -> str:
+    """Return the digest of documents in their order, missing ones included."""
+    return digest_texts(
+        f"{type(document).__name__}:{document_text(document)}" for document in documents
+    )
+
+
 def plan_dataset(
     documents: pd.DataFrame,
     field: str,
@@ -53,6 +61,8 @@ def plan_dataset(
     tokens: TokenDetail = "peaks",
     precision: Precision = "half",
     shard_rows: int | None = None,
+    reload: Mapping[str, Json] | None = None,
+    description: str = "",
 ) -> Header:
     """Return the header of a data set that is still to be encoded.
 
@@ -63,6 +73,8 @@ def plan_dataset(
         tokens: What is kept of tokens.
         precision: Mantissa bits kept of activations.
         shard_rows: Documents in a shard, which is what a kill may cost; None for about n / 64.
+        reload: What makes the encoder again when the data set is opened.
+        description: Of the data set, in the user's words.
 
     Raises:
         InputError: The table has no rows or no such column, or ``shard_rows`` is below 1.
@@ -77,10 +89,12 @@ def plan_dataset(
         n_features=encoder.n_features,
         rows_per_shard=shard_rows or rows_per_shard(len(column), tokens),
         text_field=field,
-        documents_digest=digest_texts(f"{type(v).__name__}:{document_text(v)}" for v in column),
+        documents_digest=documents_digest(column),
         source=dict(encoder.identity),
         tokens=tokens,
         precision=precision,
+        reload=dict(reload or {}),
+        description=description,
     )
 
 

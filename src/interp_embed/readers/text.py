@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 
 def document_text(document: object) -> str:
-    """Return a text as it is, and the contents of a chat's messages joined by newlines.
+    r"""Return a text as it is, and the contents of a chat's messages joined by newlines.
 
     What is neither gives an empty text; tokenizing it tells what is wrong with it.
 
     >>> document_text([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}])
-    'Hi\\nYes?'
+    'Hi\nYes?'
     """
     if isinstance(document, str):
         return document

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from interp_embed.embedders import Embedder, load_embedder
 from interp_embed.records import TrainingReport
 from interp_embed.sae.checkpoint import Origin, load_sae, save_sae
 from interp_embed.sae.matrix import check_embeddings
@@ -21,7 +22,8 @@ from interp_embed.sae.weights import SAEWeights
 class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Sparse autoencoder of embeddings with ``fit``, ``transform`` and ``get_params``.
 
-    The arguments are those of ``TrainingSettings``. After ``fit``: ``weights_`` (``SAEWeights``),
+    The arguments are those of ``TrainingSettings``, and the name of the embedder that
+    ``Dataset(data, sae=EmbeddingSAE())`` uses. After ``fit``: ``weights_`` (``SAEWeights``),
     ``report_`` (``TrainingReport``), ``n_features_in_``.
 
     >>> import numpy as np
@@ -43,7 +45,9 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float | None = None,
         seed: int = 0,
         threads: int = 1,
+        embedder: str = "minilm",
     ) -> None:
+        self.embedder = embedder
         self.n_features = n_features
         self.k = k
         self.prefixes = prefixes
@@ -63,6 +67,16 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             InputError: A value is out of range.
         """
         return TrainingSettings(**{f.name: getattr(self, f.name) for f in fields(TrainingSettings)})
+
+    def load_embedder(self) -> Embedder:
+        """Return the embedder that the data set's documents go through; loaded once.
+
+        Raises:
+            InputError: No embedder has this name.
+        """
+        if getattr(self, "_loaded", None) is None or self._loaded_name != self.embedder:
+            self._loaded, self._loaded_name = load_embedder(self.embedder), self.embedder
+        return self._loaded
 
     def fit(self, X: ArrayLike, y: object = None, *, validation: ArrayLike | None = None) -> Self:
         """Train on embeddings of shape (n_documents, d_in); ``y`` is ignored.
