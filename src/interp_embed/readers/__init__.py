@@ -1,5 +1,9 @@
 """Readers: a transformer run up to one layer, giving a hidden state for every token."""
 
+from interp_embed.readers.model import ModelReader
+from interp_embed.readers.precomputed import PrecomputedSource, SavedHidden, save_hidden
+from interp_embed.readers.rules import ChatRule, ReadingRules
+from interp_embed.readers.sites import Site
 from interp_embed.readers.source import (
     Document,
     HiddenBatch,
@@ -8,4 +12,17 @@ from interp_embed.readers.source import (
     TokenizedDocument,
 )
 
-__all__ = ["Document", "HiddenBatch", "HiddenStateSource", "Message", "TokenizedDocument"]
+__all__ = [
+    "ChatRule",
+    "Document",
+    "HiddenBatch",
+    "HiddenStateSource",
+    "Message",
+    "ModelReader",
+    "PrecomputedSource",
+    "ReadingRules",
+    "SavedHidden",
+    "Site",
+    "TokenizedDocument",
+    "save_hidden",
+]
