@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
+from interp_embed._model_files import find_model
 from interp_embed.embedders import SentenceEmbedder, embed_chunks, embed_documents
-from interp_embed.embedders.names import find_model
 from interp_embed.errors import InputError, StoredFileError
 
 TEXTS = [
@@ -149,7 +149,7 @@ def test_changed_weights_are_refused(folder, tmp_path, monkeypatch):
     content = bytearray((copy / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (copy / "model.safetensors").write_bytes(content)
-    monkeypatch.setattr("interp_embed.embedders.names._offline_folder", lambda: copy)
+    monkeypatch.setattr("interp_embed._model_files._offline_folder", lambda: copy)
 
     with pytest.raises(StoredFileError, match=r"not the published .* --force-reinstall"):
         SentenceEmbedder.load()
@@ -161,7 +161,7 @@ def test_a_model_that_is_nowhere_says_how_to_get_one(monkeypatch):
     def unreachable(*args, **kwargs):
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr("interp_embed.embedders.names.snapshot_download", unreachable)
+    monkeypatch.setattr("interp_embed._model_files.snapshot_download", unreachable)
     with pytest.raises(InputError, match=r"cannot be reached .* 'interp-embed\[offline\]'"):
         SentenceEmbedder.load("nomic-ai/modernbert-embed-base")
 

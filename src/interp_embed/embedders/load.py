@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from interp_embed.embedders.names import MINILM, is_minilm
+from interp_embed._model_files import MINILM, is_minilm
 from interp_embed.embedders.openai_api import OpenAIEmbedder
 from interp_embed.embedders.protocol import Embedder
 from interp_embed.embedders.sentence import SentenceEmbedder

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from interp_embed._torch_threads import torch_threads
 from interp_embed.embedders.packed_bert import PackedBert, batches_by_length
 from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.windows import Token
@@ -129,14 +129,3 @@ def _each(
                 yield future.result()
         finally:  # after Ctrl-C only what is running is finished
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def torch_threads(threads: int | None) -> Iterator[None]:
-    """Run with this many torch threads, None for as many as there are now."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

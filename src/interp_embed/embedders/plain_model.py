@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from interp_embed.embedders.packed_model import torch_threads
+from interp_embed._torch_threads import torch_threads
 from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.windows import Token
 from interp_embed.errors import InputError

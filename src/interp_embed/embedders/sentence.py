@@ -8,8 +8,9 @@ from typing import Literal, Protocol, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_embed._model_files import MINILM, MINILM_SHA256, find_model
 from interp_embed.embedders.int8_linear import has_fast_int8
-from interp_embed.embedders.names import MINILM, MINILM_SHA256, document_prompt, find_model
+from interp_embed.embedders.names import document_prompt
 from interp_embed.embedders.packed_model import PackedModel
 from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.windows import Token, Window, cut_windows
