@@ -1,0 +1,240 @@
+"""Compiled loops that pick the active features of tokens out of a tile of pre-activations.
+
+A tile is (n_rows, n_block): some tokens by a block of neighbouring features, ``first`` the index of
+the block's first feature. Each tile is read once. Most runs of 64 features hold no candidate;
+counting them vectorises where branching does not, and a run is left at its last candidate.
+
+Callers check shapes and finiteness before they come here.
+"""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Index = NDArray[np.int64]
+Feature = NDArray[np.int32]
+
+_CHUNK = 64
+_RUN = 16
+
+
+@numba.njit(cache=True, nogil=True)
+def select_above(
+    pre: Float, bias: Float, cut: Float, first: int, count: Index, feature: Feature, value: Float
+) -> int:
+    """Write all ``pre + bias`` strictly above the cut of their feature; return how many.
+
+    ``count`` gets the entries of each row; ``feature`` and ``value`` have room for the whole tile.
+    """
+    n_rows, n_block = pre.shape
+    end = 0
+    for row in range(n_rows):
+        begin_row = end
+        for begin in range(0, n_block, _CHUNK):
+            chunk = pre[row, begin : begin + _CHUNK]
+            chunk_bias = bias[begin : begin + _CHUNK]
+            chunk_cut = cut[begin : begin + _CHUNK]
+            candidates = np.int32(0)
+            for j in range(len(chunk)):
+                candidates += np.int32(chunk[j] + chunk_bias[j] > chunk_cut[j])
+            j = 0
+            while candidates > 0:
+                v = chunk[j] + chunk_bias[j]
+                if v > chunk_cut[j]:
+                    feature[end] = first + begin + j
+                    value[end] = v
+                    end += 1
+                    candidates -= np.int32(1)
+                j += 1
+        count[row] = end - begin_row
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def select_gated(
+    pre: Float,
+    bias: Float,
+    gate: Float,
+    scale: Float,
+    first: int,
+    count: Index,
+    feature: Feature,
+    value: Float,
+) -> int:
+    """Write ``pre * scale + bias`` where that and ``pre + gate`` are positive; return how many."""
+    n_rows, n_block = pre.shape
+    end = 0
+    for row in range(n_rows):
+        begin_row = end
+        for begin in range(0, n_block, _CHUNK):
+            chunk = pre[row, begin : begin + _CHUNK]
+            chunk_gate = gate[begin : begin + _CHUNK]
+            candidates = np.int32(0)
+            for j in range(len(chunk)):
+                candidates += np.int32(chunk[j] + chunk_gate[j] > np.float32(0.0))
+            j = 0
+            while candidates > 0:
+                if chunk[j] + chunk_gate[j] > np.float32(0.0):
+                    candidates -= np.int32(1)
+                    v = chunk[j] * scale[begin + j] + bias[begin + j]
+                    if v > np.float32(0.0):
+                        feature[end] = first + begin + j
+                        value[end] = v
+                        end += 1
+                j += 1
+        count[row] = end - begin_row
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def _weaker(value: float, feature: int, other_value: float, other_feature: int) -> bool:
+    """Whether an entry gives way to another: smaller, or equal with a higher feature."""
+    return value < other_value or (value == other_value and feature > other_feature)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sink(best_value: Float, best_feature: Feature, at: int, held: int) -> None:
+    """Move an entry of a heap, weakest on top, down to its place."""
+    value, feature = best_value[at], best_feature[at]
+    while True:
+        child = 2 * at + 1
+        if child >= held:
+            break
+        if child + 1 < held and _weaker(
+            best_value[child + 1], best_feature[child + 1], best_value[child], best_feature[child]
+        ):
+            child += 1
+        if not _weaker(best_value[child], best_feature[child], value, feature):
+            break
+        best_value[at], best_feature[at] = best_value[child], best_feature[child]
+        at = child
+    best_value[at], best_feature[at] = value, feature
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _maxima(values: Float, bias: Float, maxima: Float) -> None:
+    """Write the largest ``values + bias`` of each whole run of 16."""
+    for i in range(len(maxima)):
+        run = values[i * _RUN : (i + 1) * _RUN]
+        run_bias = bias[i * _RUN : (i + 1) * _RUN]
+        largest = run[0] + run_bias[0]
+        for j in range(1, len(run)):
+            largest = max(largest, run[j] + run_bias[j])
+        maxima[i] = largest
+
+
+@numba.njit(cache=True, nogil=True)
+def _floor(values: Float, bias: Float, k: int, maxima: Float) -> float:
+    """Return a value >= 0 below which none of the k largest positive values lies.
+
+    The k-th largest of the maxima of runs: at least k values reach it.
+    """
+    if len(maxima) < 2 * k:
+        return 0.0
+    _maxima(values, bias, maxima)
+    bound = np.partition(maxima, len(maxima) - k)[len(maxima) - k]
+    return np.nextafter(bound, np.float32(-1.0)) if bound > 0 else 0.0  # type: ignore[no-any-return]
+
+
+@numba.njit(cache=True, nogil=True)
+def update_top_k(
+    pre: Float, bias: Float, first: int, held: Index, best_feature: Feature, best_value: Float
+) -> None:
+    """Take a block's positive ``pre + bias`` into the k largest of each row so far.
+
+    ``held`` (n_rows,) counts the entries of each row; ``best_*`` (n_rows, k) are heaps with the
+    weakest on top once k are held. Of equal values the lower feature wins.
+    """
+    n_rows, n_block = pre.shape
+    k = best_value.shape[1]
+    maxima = np.empty(n_block // _RUN, np.float32)
+    for row in range(n_rows):
+        values, features, n_held = best_value[row], best_feature[row], held[row]
+        smallest = values[0] if n_held == k else np.float32(_floor(pre[row], bias, k, maxima))
+        for begin in range(0, n_block, _CHUNK):
+            chunk = pre[row, begin : begin + _CHUNK]
+            chunk_bias = bias[begin : begin + _CHUNK]
+            candidates = np.int32(0)
+            for j in range(len(chunk)):
+                candidates += np.int32(chunk[j] + chunk_bias[j] > smallest)
+            j, at_start = 0, smallest
+            while candidates > 0:
+                v = chunk[j] + chunk_bias[j]
+                candidates -= np.int32(v > at_start)
+                if v > smallest:
+                    if n_held < k:
+                        values[n_held], features[n_held] = v, first + begin + j
+                        n_held += 1
+                        if n_held == k:
+                            for at in range(k // 2 - 1, -1, -1):
+                                _sink(values, features, at, k)
+                            smallest = values[0]
+                    else:
+                        values[0], features[0] = v, first + begin + j
+                        _sink(values, features, 0, k)
+                        smallest = values[0]
+                j += 1
+        held[row] = n_held
+
+
+@numba.njit(cache=True, nogil=True)
+def update_group_max(
+    pre: Float, bias: Float, first: int, size: int, best_feature: Feature, best_value: Float
+) -> None:
+    """Take a block into the largest positive ``pre + bias`` of each group of ``size`` features.
+
+    ``best_*`` (n_rows, n_groups) begin as 0.
+    """
+    n_rows, n_block = pre.shape
+    for row in range(n_rows):
+        for j in range(n_block):
+            v = pre[row, j] + bias[j]
+            group = (first + j) // size
+            if v > best_value[row, group]:
+                best_value[row, group] = v
+                best_feature[row, group] = first + j
+
+
+@numba.njit(cache=True, nogil=True)
+def write_best(
+    held: Index,
+    best_feature: Feature,
+    best_value: Float,
+    count: Index,
+    feature: Feature,
+    value: Float,
+) -> int:
+    """Write the positive ones of the best entries of each row by feature; return how many."""
+    end = 0
+    for row in range(len(held)):
+        begin_row = end
+        order = np.argsort(best_feature[row, : held[row]])
+        for i in order:
+            if best_value[row, i] > np.float32(0.0):
+                feature[end] = best_feature[row, i]
+                value[end] = best_value[row, i]
+                end += 1
+        count[row] = end - begin_row
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def place_rows(
+    count: Index,
+    feature: Feature,
+    value: Float,
+    cursor: Index,
+    out_feature: Feature,
+    out_value: Float,
+) -> None:
+    """Copy the entries of each row to where its cursor stands, and move the cursor on."""
+    entry = 0
+    for row in range(len(count)):
+        at = cursor[row]
+        for _ in range(count[row]):
+            out_feature[at] = feature[entry]
+            out_value[at] = value[entry]
+            at += 1
+            entry += 1
+        cursor[row] = at
