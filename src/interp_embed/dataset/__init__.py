@@ -1,0 +1,1 @@
+"""The front door: a text data set with its interpretable embedding."""
