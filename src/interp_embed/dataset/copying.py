@@ -36,5 +36,7 @@ def copy_documents(
         pooled = store.load_pooled(chosen)
         tokens = None if header.tokens == "none" else store.load_tokens(chosen)
         copied.write_shard(shard, pooled, tokens)
-    copied.append_labels("copied", list(store.labels().values()))
+    for name in store.label_names():
+        labels = store.labels(name)
+        copied.append_labels(name, [stored.label for stored in labels.values()])
     return copied

@@ -33,6 +33,8 @@ from interp_embed.store import Pool, Precision, Store, TokenDetail
 if TYPE_CHECKING:
     from anndata import AnnData
 
+LABELS = "features"
+"""Under which name a data set keeps its labels; each says how it was made."""
 POOLS = ("max", "mean", "sum", "count", "binarize")
 
 
@@ -106,7 +108,7 @@ class Dataset:
             binding.save(store.folder)
         self._open(store, binding, frame.reset_index(drop=True), frame.index)
         if feature_labels:
-            self._add_labels("given", feature_labels)
+            self._add_labels(feature_labels)
         if compute_activations:
             self.resume(progress=progress)
 
@@ -253,7 +255,8 @@ class Dataset:
 
     def own_labels(self) -> dict[int, str]:
         """Return the labels kept in the data set itself, by feature."""
-        return {feature: label.text for feature, label in self._store.labels().items()}
+        kept = self._store.labels(LABELS)
+        return {feature: stored.label.text for feature, stored in kept.items()}
 
     def active_counts(self, n: int) -> "list[int]":
         """Return how many features fire on each of the first n documents."""
@@ -523,15 +526,16 @@ class Dataset:
         texts = [self.text_of(position) for position in range(len(self))]
         rows = None if self._is_whole else self._rows
         outcome = label_features(self._store, texts, rows, chosen)
-        self._store.append_labels("words", list(outcome.labels.values()))
+        scores = {feature: fidelity.f1 for feature, fidelity in outcome.fidelity.items()}
+        self._store.append_labels(LABELS, list(outcome.labels.values()), scores)
         return outcome
 
-    def _add_labels(self, name: str, labels: Mapping[int, str]) -> None:
+    def _add_labels(self, labels: Mapping[int, str]) -> None:
         records = [
-            Label(as_feature(feature, self.n_features), str(text), name, 0)
+            Label(as_feature(feature, self.n_features), str(text), "given", 0)
             for feature, text in labels.items()
         ]
-        self._store.append_labels(name, records)
+        self._store.append_labels(LABELS, records)
 
     # Going elsewhere
 

@@ -61,5 +61,5 @@ def measure_health(store: Store) -> DatasetHealth:
         mean_active=float(stats.count.sum() / usable),
         n_counted=int(store.load_counted().sum()),
         n_bytes=status.n_bytes,
-        n_labels=len(store.labels()),
+        n_labels=len(store.labels("features")),
     )

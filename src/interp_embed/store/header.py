@@ -22,6 +22,8 @@ MIGRATIONS: dict[int, Callable[[dict[str, Json]], dict[str, Json]]] = {}
 MAX_DOCUMENTS = 2**31 - 1
 MAX_FEATURES = 2**26
 MAX_SHARDS = 2**20
+_APART = {"reload": {}, "description": ""}
+"""Keys that do not make two data sets differ, with what they are where a header lacks them."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DOCUMENTS_FILE = re.compile(r"docs/part-\d{6}-[0-9a-f]{8}\.parquet")
 
@@ -67,7 +69,7 @@ def differences(ours: Header, stored: Header) -> list[str]:
         f"{field.name} is {_short(getattr(ours, field.name))} here, "
         f"{_short(getattr(stored, field.name))} there"
         for field in fields(Header)
-        if getattr(ours, field.name) != getattr(stored, field.name)
+        if field.name not in _APART and getattr(ours, field.name) != getattr(stored, field.name)
     ]
 
 
@@ -77,6 +79,7 @@ def header_bytes(opened: Opened) -> bytes:
         "format": FORMAT,
         **asdict(opened.header),
         "source": dict(opened.header.source),
+        "reload": dict(opened.header.reload),
         "documents": [asdict(file) for file in opened.documents],
         "json_columns": list(opened.json_columns),
         "created_by": dict(opened.created_by),
@@ -93,7 +96,7 @@ def read_header(location: Location) -> Opened:
     where = location.describe(HEADER_FILE)
     if location.size(HEADER_FILE) is None:
         raise StoredFileError(f"{where} does not exist: there is no data set at this place")
-    content = _migrate(read_sealed(location, HEADER_FILE), where)
+    content = _APART | _migrate(read_sealed(location, HEADER_FILE), where)
     try:
         values = {field.name: content[field.name] for field in fields(Header)}
         documents, json_columns = content["documents"], content["json_columns"]
@@ -151,12 +154,15 @@ def _fault(values: Mapping[str, Any]) -> str:
         return f"precision must be full, half or bf16, got {_short(values['precision'])}"
     if values["format_version"] != FORMAT_VERSION:
         return f"format_version must be {FORMAT_VERSION}, got {_short(values['format_version'])}"
-    if not isinstance(values["source"], Mapping):
-        return f"source must be a mapping, got {_short(values['source'])}"
-    try:
-        digest_settings(dict(values["source"]))
-    except (TypeError, ValueError, RecursionError) as error:
-        return f"source must be JSON-like ({error})"
+    if not isinstance(values["description"], str):
+        return f"description must be text, got {_short(values['description'])}"
+    for name in ("source", "reload"):
+        if not isinstance(values[name], Mapping):
+            return f"{name} must be a mapping, got {_short(values[name])}"
+        try:
+            digest_settings(dict(values[name]))
+        except (TypeError, ValueError, RecursionError) as error:
+            return f"{name} must be JSON-like ({error})"
     return ""
 
 

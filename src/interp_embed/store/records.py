@@ -1,7 +1,7 @@
 """What a store holds, as arrays: shards of pooled and of token activations, and its header."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -95,6 +95,10 @@ class Header:
     tokens: TokenDetail = "peaks"
     precision: Precision = "half"
     format_version: int = 1
+    reload: Mapping[str, Json] = field(default_factory=dict)
+    """What makes the source again when the data set is opened; no part of what it is."""
+    description: str = ""
+    """In the user's words; no part of what it is."""
 
     @property
     def n_shards(self) -> int:

@@ -19,6 +19,7 @@ from interp_embed.store.check import check_documents, check_shard
 from interp_embed.store.commits import CommitLog
 from interp_embed.store.documents import DocumentsReader, to_table, write_documents
 from interp_embed.store.files import DataFiles
+from interp_embed.store.gather import join_pooled, join_tokens, take_pooled, take_tokens
 from interp_embed.store.header import (
     HEADER_FILE,
     Opened,
@@ -207,6 +208,33 @@ class Store:
             check_pooling(pool, threshold),
         )
 
+    def load_pooled(self, documents: Selection = None) -> PooledShard:
+        """Return all that is kept of documents' pooled activations, in the order asked for.
+
+        Raises:
+            InputError: There is no such document, or it is not committed.
+            StoredFileError: A shard is damaged.
+        """
+        parts = [
+            take_pooled(self._reader.read_pooled(commit), rows)
+            for commit, rows in self._by_shard(documents)
+        ]
+        return take_pooled(join_pooled(parts), self._places(documents))
+
+    def load_tokens(self, documents: Selection = None) -> TokenShard:
+        """Return the tokens of documents, in the order asked for.
+
+        Raises:
+            InputError: There is no such document, it is not committed, or no tokens are kept.
+            StoredFileError: A shard is damaged.
+        """
+        self._check_tokens_kept()
+        parts = [
+            take_tokens(self._reader.read_tokens(commit), rows)
+            for commit, rows in self._by_shard(documents)
+        ]
+        return take_tokens(join_tokens(parts), self._places(documents))
+
     def load_counted(self, documents: Selection = None) -> NDArray[np.int32]:
         """Return how many tokens count in pooling, by document; 0 where it is not known yet."""
         selected = check_selection(documents, self.header.n_documents, "document")
@@ -236,10 +264,7 @@ class Store:
         Raises:
             InputError: There is no such document, it is not committed, or no tokens are kept.
         """
-        if self.header.tokens == "none":
-            raise InputError(
-                f'{self.location} was made with tokens="none"; make it again with "peaks" or "all"'
-            )
+        self._check_tokens_kept()
         return self._reader.read_document(self._commit_of(document), document)
 
     def peaks(self, document: int) -> Peaks:
@@ -331,6 +356,10 @@ class Store:
         where = self._where.describe(folder)
         return appended.latest_labels(table, self.header.n_features, where)
 
+    def label_names(self) -> list[str]:
+        """Return the names under which labels were added."""
+        return list(appended.names_in(self._files, "labels"))
+
     def append_annotations(
         self, name: str, annotations: Sequence[appended.StoredAnnotation]
     ) -> None:
@@ -393,6 +422,30 @@ class Store:
                 f"shard {shard} is out of range: there are {self.header.n_shards}, from 0"
             )
         return self.header.rows_of(int(shard))
+
+    def _check_tokens_kept(self) -> None:
+        if self.header.tokens == "none":
+            raise InputError(
+                f'{self.location} was made with tokens="none"; make it again with "peaks" or "all"'
+            )
+
+    def _by_shard(self, documents: Selection) -> list[tuple[Commit, NDArray[np.int64]]]:
+        """Return each shard that holds some of the documents, with their rows in it, ascending."""
+        wanted = np.unique(self._numbers(documents))
+        shards, first = np.unique(wanted // self.header.rows_per_shard, return_index=True)
+        groups = np.split(wanted, first[1:])
+        return [
+            (self._commit_of(int(group[0])), group - shard * self.header.rows_per_shard)
+            for shard, group in zip(shards.tolist(), groups, strict=True)
+        ]
+
+    def _places(self, documents: Selection) -> NDArray[np.int64]:
+        """Return where each document is among the distinct ones, ascending."""
+        return np.unique(self._numbers(documents), return_inverse=True)[1].astype(np.int64)
+
+    def _numbers(self, documents: Selection) -> NDArray[np.int64]:
+        selected = check_selection(documents, self.header.n_documents, "document")
+        return np.arange(self.header.n_documents) if selected is None else selected
 
     def _commit_of(self, document: int) -> Commit:
         check_selection([document], self.header.n_documents, "document")
