@@ -6,6 +6,7 @@ from interp_embed.embedders.load import load_embedder
 from interp_embed.embedders.openai_api import OpenAIEmbedder
 from interp_embed.embedders.protocol import Embedder
 from interp_embed.embedders.sentence import SentenceEmbedder
+from interp_embed.embedders.shares import TokenVectors, feature_shares, token_vectors
 from interp_embed.embedders.tfidf import TfidfEmbedder
 
 __all__ = [
@@ -15,8 +16,11 @@ __all__ = [
     "OpenAIEmbedder",
     "SentenceEmbedder",
     "TfidfEmbedder",
+    "TokenVectors",
     "default_cache_folder",
     "embed_chunks",
     "embed_documents",
+    "feature_shares",
     "load_embedder",
+    "token_vectors",
 ]

@@ -114,13 +114,24 @@ class PackedBert:
             ids: Token ids of each document, special ones included; put documents of one length
                 next to each other.
         """
+        hidden = self.hidden_states(ids)
+        lengths = torch.tensor([len(document) for document in ids])
+        pooled = torch.segment_reduce(hidden, "mean", lengths=lengths, axis=0)
+        return functional.normalize(pooled) if self.normalize else pooled
+
+    @torch.inference_mode()
+    def hidden_states(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """Return the last hidden state of every token, shape (n_tokens, d_model).
+
+        Args:
+            ids: As in :meth:`run`.
+        """
         lengths = [len(document) for document in ids]
         hidden = self._embed(ids, lengths)  # (n_tokens, d_model)
         groups = list(_equal_lengths(lengths))
         for layer in self.layers:
             hidden = self._apply(layer, hidden, groups)
-        pooled = torch.segment_reduce(hidden, "mean", lengths=torch.tensor(lengths), axis=0)
-        return functional.normalize(pooled) if self.normalize else pooled
+        return hidden
 
     @torch.inference_mode()
     def in_int8(self, ids: Sequence[Sequence[int]]) -> Self:

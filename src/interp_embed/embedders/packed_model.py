@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from interp_embed._torch_threads import torch_threads
 from interp_embed.embedders.packed_bert import PackedBert, batches_by_length
 from interp_embed.embedders.protocol import Progress
-from interp_embed.embedders.windows import Token
+from interp_embed.embedders.windows import Token, TokenStates
 from interp_embed.errors import InputError
 
 _SHORT = 24
@@ -85,15 +85,33 @@ class PackedModel:
         batches = batches_by_length([len(own) for own in ids], apart_below=_SHORT)
 
         def run(batch: list[int]) -> list[int]:
-            is_short = len(ids[batch[0]]) < _SHORT  # the first is the longest
-            bert = self._bert if is_short else self._fast
-            vectors[batch] = bert.run([ids[i] for i in batch]).numpy()
+            vectors[batch] = self._bert_for(batch, ids).run([ids[i] for i in batch]).numpy()
             return batch
 
         for batch in _each(run, batches, self._threads or torch.get_num_threads()):
             if progress is not None:
                 progress(len(batch))
         return vectors
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """Return the hidden states whose mean :meth:`encode` takes, special tokens included."""
+        self._tokenizer.enable_truncation(self.max_tokens)
+        encodings = self._tokenizer.encode_batch(list(texts))
+        ids = [encoding.ids for encoding in encodings]
+        states: list[TokenStates | None] = [None] * len(ids)
+        # The batches of encode: in 8-bit integers the last bits depend on them.
+        for batch in batches_by_length([len(own) for own in ids], apart_below=_SHORT):
+            with torch_threads(1):
+                hidden = self._bert_for(batch, ids).hidden_states([ids[i] for i in batch])
+            ends = np.cumsum([len(ids[i]) for i in batch])
+            for i, part in zip(batch, np.split(hidden.numpy(), ends[:-1]), strict=True):
+                span = np.array(encodings[i].offsets, dtype=np.int32).reshape(-1, 2)
+                states[i] = TokenStates(part, span)
+        return [own for own in states if own is not None]
+
+    def _bert_for(self, batch: list[int], ids: list[list[int]]) -> PackedBert:
+        is_short = len(ids[batch[0]]) < _SHORT  # the first is the longest
+        return self._bert if is_short else self._fast
 
     def n_truncated(self) -> int:
         """Return how many texts have been cut so far."""

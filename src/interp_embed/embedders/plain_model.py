@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from interp_embed._torch_threads import torch_threads
 from interp_embed.embedders.protocol import Progress
-from interp_embed.embedders.windows import Token
+from interp_embed.embedders.windows import Token, TokenStates
 from interp_embed.errors import InputError
 
 _BATCH = 32
@@ -74,6 +74,38 @@ class PlainModel:
                     progress(len(batch))
         self._n_truncated += self._count_cut(texts)
         return vectors
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]:
+        """Return the hidden states of all tokens the model sees, one text at a time (no padding).
+
+        Raises:
+            InputError: The model does not give a hidden state for each token.
+        """
+        states = []
+        with torch_threads(self._threads):
+            for text in texts:
+                tokens = self._model.encode(
+                    text,
+                    prompt="",
+                    output_value="token_embeddings",
+                    show_progress_bar=False,
+                    convert_to_numpy=False,
+                )
+                hidden = tokens.float().cpu().numpy()
+                span = self._spans(text)
+                if len(span) != len(hidden):
+                    raise InputError(
+                        f"the model gives {len(hidden)} hidden states for {len(span)} tokens, so "
+                        "that shares of tokens cannot be told; use a model with one for each"
+                    )
+                states.append(TokenStates(hidden, span))
+        return states
+
+    def _spans(self, text: str) -> NDArray[np.int32]:
+        encoding = self._model.tokenizer(
+            text, return_offsets_mapping=True, truncation=True, max_length=self.max_tokens
+        )
+        return np.array(encoding["offset_mapping"], dtype=np.int32).reshape(-1, 2)
 
     def _count_cut(self, texts: Sequence[str]) -> int:
         # A token is at least one character, so that short texts need no look.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self, get_args
 
@@ -13,7 +14,7 @@ from interp_embed.embedders.int8_linear import has_fast_int8
 from interp_embed.embedders.names import document_prompt
 from interp_embed.embedders.packed_model import PackedModel
 from interp_embed.embedders.protocol import Progress
-from interp_embed.embedders.windows import Token, Window, cut_windows
+from interp_embed.embedders.windows import Token, TokenStates, Window, cut_windows
 from interp_embed.errors import InputError
 from interp_embed.records import Json
 
@@ -39,6 +40,20 @@ class _Model(Protocol):
     def n_truncated(self) -> int: ...
 
     def tokens(self, text: str) -> list[Token]: ...
+
+    def token_states(self, texts: Sequence[str]) -> list[TokenStates]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedPiece:
+    """A piece of a document as the model saw it: the whole, or one of overlapping windows."""
+
+    tokens: TokenStates
+    """Spans point into the document; those of the prompt and of special tokens are empty."""
+    vector: NDArray[np.float32]
+    """The piece's embedding, shape (d_in,)."""
+    weight: float
+    """The piece's weight in the document's embedding; the weights of a document sum to 1."""
 
 
 class SentenceEmbedder:
@@ -158,6 +173,34 @@ class SentenceEmbedder:
         self._warn_if_cut()
         return vectors
 
+    @property
+    def is_normalized(self) -> bool:
+        """Whether a document's embedding has length 1."""
+        return self._model.normalize
+
+    def embed_pieces(self, documents: Sequence[str]) -> list[list[EmbeddedPiece]]:
+        """Return, for each document, what its embedding is made of, with every token's state.
+
+        Holds all states in memory: 0.4 MB for a document of 256 tokens and 384 dimensions.
+        """
+        texts = [readable(document) for document in documents]
+        windows = [
+            self._windows(text) if self._long == "pool" else [Window(0, len(text), 1)]
+            for text in texts
+        ]
+        flat = [(i, window) for i, own in enumerate(windows) for window in own]
+        pieces = [self._prompt + texts[i][window.start : window.end] for i, window in flat]
+        vectors = self._model.encode(pieces, None)
+        states = self._model.token_states(pieces)
+        out: list[list[EmbeddedPiece]] = [[] for _ in texts]
+        for (i, window), vector, own in zip(flat, vectors, states, strict=True):
+            weight = window.n_tokens / sum(other.n_tokens for other in windows[i])
+            inside = np.maximum(own.span - len(self._prompt), 0)
+            span = np.where(inside[:, 1:] > 0, inside + window.start, 0)
+            placed = _original_places(documents[i], texts[i])[span]
+            out[i].append(EmbeddedPiece(TokenStates(own.hidden, placed), vector, weight))
+        return out
+
     def chunk_spans(self, documents: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return, for each document, the character ranges [start, end) of its chunks."""
         return [
@@ -205,6 +248,20 @@ def readable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _original_places(text: str, readable_text: str) -> NDArray[np.int32]:
+    """Return, for each character of the readable text and its end, the place in the text given.
+
+    They differ only where two surrogates stand for one character.
+    """
+    if len(text) == len(readable_text):
+        return np.arange(len(text) + 1, dtype=np.int32)
+    is_second = [
+        "\ud800" <= before <= "\udbff" and "\udc00" <= here <= "\udfff"
+        for before, here in zip(" " + text, text, strict=False)
+    ]
+    return np.append(np.flatnonzero(~np.array(is_second)), len(text)).astype(np.int32)
 
 
 def _load_model(

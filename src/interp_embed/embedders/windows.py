@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -25,6 +28,16 @@ class Window:
     end: int
     """Character after the last."""
     n_tokens: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenStates:
+    """The last hidden states of one text's tokens, special ones included."""
+
+    hidden: NDArray[np.float32]
+    """Shape (n_tokens, d_in)."""
+    span: NDArray[np.int32]
+    """Characters [begin, end) in the text, empty for special tokens, shape (n_tokens, 2)."""
 
 
 def cut_windows(tokens: Sequence[Token], *, room: int, overlap: int, n_chars: int) -> list[Window]:

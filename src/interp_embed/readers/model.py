@@ -33,7 +33,8 @@ from interp_embed.records import Json
 
 logger = logging.getLogger(__name__)
 
-_CPU_BUDGET, _GPU_BUDGET = 4096, 16384
+_CPU_BUDGET, _GPU_BUDGET = 2048, 16384
+"""On a CPU, larger batches fall out of its cache and are slower."""
 
 
 class ModelReader:
@@ -88,7 +89,7 @@ class ModelReader:
             context_size: The most tokens the model sees at once; longer documents are run in
                 pieces. None for the model's own limit, 2,048 at most. Use what the SAE was
                 trained with.
-            token_budget: Tokens of a batch, padding included; None for 4,096 on a CPU, 16,384
+            token_budget: Tokens of a batch, padding included; None for 2,048 on a CPU, 16,384
                 elsewhere. Halved when a GPU runs out of memory.
             roles: Whose turns of a chat count; None for all but system and developer.
             chat: ``"auto"`` reads a text as it is; ``"user"`` and ``"assistant"`` put it into the

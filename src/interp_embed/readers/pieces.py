@@ -44,7 +44,8 @@ def cut_pieces(lengths: Sequence[int], *, room: int) -> list[Piece]:
 def batch_end(pieces: Sequence[Piece], start: int, *, budget: int, extra: int) -> int:
     """Return where the batch that begins at ``start`` ends: it holds at least one piece.
 
-    Padded to its longest, a batch has at most ``budget`` tokens.
+    Padded to its longest, a batch has at most ``budget`` tokens. Once a quarter of them is used,
+    it ends before a piece of less than three quarters of the longest: such rows are mostly padding.
 
     Args:
         pieces: Longest first.
@@ -52,5 +53,10 @@ def batch_end(pieces: Sequence[Piece], start: int, *, budget: int, extra: int) -
         budget: Tokens of a batch, padding included.
         extra: Tokens put around each piece.
     """
-    n_rows = max(1, budget // (len(pieces[start]) + extra))
-    return min(len(pieces), start + n_rows)
+    longest = len(pieces[start]) + extra
+    last = min(len(pieces), start + max(1, budget // longest))
+    for end in range(start + 1, last):
+        is_short = 4 * (len(pieces[end]) + extra) < 3 * longest
+        if is_short and 4 * (end - start) * longest >= budget:
+            return end
+    return last
