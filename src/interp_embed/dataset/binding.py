@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from interp_embed.embedders.shares import token_shares
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from interp_embed.embedders import embed_documents, load_embedder
+from interp_embed.embedders.shares import feature_shares, token_vectors
 from interp_embed.encode import DocumentEncoder, EmbeddingEncoder, ReaderEncoder
 from interp_embed.errors import InputError, StoredFileError
 from interp_embed.records import Json
@@ -135,24 +135,23 @@ class EmbeddingBinding:
         return None
 
     def token_values(self, documents: Sequence[object], feature: int) -> list[TokenValues]:
-        """Return each token's exact share of the feature's pre-activation.
+        """Return each token's exact share of the feature's pre-activation, where it is large.
 
         The embedding is a mean of token vectors, so the shares of all tokens (special ones
         included) sum to the pre-activation without its bias. Shares below half of the largest
-        are shown as they are but not as firing: they are made negative nowhere, only small
-        ones are set to 0.
+        are given as 0, so that what is marked is what carries the feature.
         """
-        direction = self.sae.weights_.encoder[feature]
-        found = []
         texts = [str(document) for document in documents]
-        for text, tokens in zip(texts, token_shares(self.sae.load_embedder(), texts), strict=True):
-            shares = np.asarray(tokens.vectors @ direction, np.float32)
-            real = tokens.span[:, 1] > tokens.span[:, 0]
-            largest = shares[real].max(initial=0.0)
-            values = np.where(real & (shares >= _SHARE_OF_PEAK * largest), shares, 0.0)
-            found.append(
-                TokenValues(text, tokens.span[real], values[real].clip(min=0).astype(np.float32))
-            )
+        tokens = token_vectors(self.sae.load_embedder(), texts)
+        shares = feature_shares(tokens, self.sae.weights_.encoder[[feature]])[:, 0]
+        found = []
+        for number, text in enumerate(texts):
+            rows = slice(int(tokens.start[number]), int(tokens.start[number + 1]))
+            span, values = tokens.span[rows], shares[rows]
+            real = span[:, 1] > span[:, 0]
+            least = max(_SHARE_OF_PEAK * values[real].max(initial=0.0), np.float32(0))
+            kept = np.where(values[real] >= least, values[real], 0).clip(min=0)
+            found.append(TokenValues(text, span[real], kept.astype(np.float32)))
         return found
 
     def token_matrix(self, document: object) -> csr_matrix:

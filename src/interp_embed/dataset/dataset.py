@@ -3,13 +3,12 @@
 import asyncio
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import pandas as pd
-from interp_embed.dataset.labelling import LabelOutcome, label_features
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -19,22 +18,37 @@ from interp_embed.dataset.copying import copy_documents
 from interp_embed.dataset.document import DatasetRow
 from interp_embed.dataset.health import DatasetHealth, measure_health
 from interp_embed.dataset.highlight import firing_spans, mark
+from interp_embed.dataset.labelling import (
+    MIN_DOCUMENTS,
+    LabelOutcome,
+    label_by_documents,
+    label_by_tokens,
+    measure_labels,
+)
 from interp_embed.dataset.page import dataset_html, dataset_text
 from interp_embed.dataset.selection import as_feature, as_frame, as_index, as_rows
 from interp_embed.dataset.startup import check_reader
 from interp_embed.encode import encode_dataset, plan_dataset
 from interp_embed.errors import InputError, StoredFileError
-from interp_embed.interpret import PremadeLabels, load_premade_labels
+from interp_embed.interpret import PremadeLabels, TokenContext, load_premade_labels
 from interp_embed.readers import document_text
 from interp_embed.records import Label
 from interp_embed.sae.bound import Device
-from interp_embed.store import Pool, Precision, Store, TokenDetail
+from interp_embed.store import Pool, Precision, Store, TokenDetail, TokenShard
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+Records = list[dict[str, Any]]
+Rows = list[DatasetRow]
+Values = list[Any]
+Marked = list[str | None]
+"""Aliases: inside the class, ``list`` is a method, as it was in the first library."""
+
 LABELS = "features"
 """Under which name a data set keeps its labels; each says how it was made."""
+_LABEL_TOKENS = 100_000
+"""Tokens that labels are made from: more change them little."""
 POOLS = ("max", "mean", "sum", "count", "binarize")
 
 
@@ -226,15 +240,15 @@ class Dataset:
         """Return the user's table, one row a document."""
         return self._frame
 
-    def list(self) -> "list[dict[str, Any]]":
+    def list(self) -> Records:
         """Return the user's table as dicts."""
         return [{str(k): v for k, v in row.items()} for row in self._frame.to_dict("records")]
 
-    def documents(self) -> "list[Any]":
+    def documents(self) -> Values:
         """Return the texts, as given."""
         return list(self._frame[self.field])
 
-    def dataset_rows(self) -> "list[DatasetRow]":
+    def dataset_rows(self) -> Rows:
         """Return all documents as rows."""
         return list(self)
 
@@ -258,7 +272,7 @@ class Dataset:
         kept = self._store.labels(LABELS)
         return {feature: stored.label.text for feature, stored in kept.items()}
 
-    def active_counts(self, n: int) -> "list[int]":
+    def active_counts(self, n: int) -> "Sequence[int]":
         """Return how many features fire on each of the first n documents."""
         counts = np.diff(self._store.load_csr(self._rows[:n]).indptr)
         return [int(count) for count in counts]
@@ -314,7 +328,7 @@ class Dataset:
         for value, rows in self[column].groupby(self[column], sort=True).groups.items():
             yield value, self._view(np.asarray(rows, np.int64))
 
-    def sort_by_columns(self, columns: "str | list[str]", descending: bool = True) -> Self:  # noqa: FBT001, FBT002
+    def sort_by_columns(self, columns: "str | Sequence[str]", descending: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Return the documents ordered by columns of the table."""
         order = self._frame.sort_values(by=columns, ascending=not descending, kind="stable").index
         return self._view(order.to_numpy(np.int64))
@@ -375,7 +389,7 @@ class Dataset:
         return matrix if compress else matrix.toarray()
 
     def _csr(
-        self, pool: str, *, features: "list[int] | None" = None, threshold: float = 0.0
+        self, pool: str, *, features: "Sequence[int] | None" = None, threshold: float = 0.0
     ) -> csr_matrix:
         rows = None if self._is_whole else self._rows
         return self._store.load_csr(rows, features=features, pool=pool, threshold=threshold)  # type: ignore[arg-type]
@@ -384,7 +398,7 @@ class Dataset:
         """Return a feature's activation on every token of a document."""
         return self._token_values([position], feature)[0]
 
-    def _token_values(self, positions: "list[int]", feature: int) -> "list[TokenValues]":
+    def _token_values(self, positions: "Sequence[int]", feature: int) -> "Sequence[TokenValues]":
         failed = self.errors()
         for position in positions:
             if position in failed:
@@ -395,18 +409,18 @@ class Dataset:
         found = []
         for position in positions:
             tokens = self._store.tokens(int(self._rows[position]))
-            values = np.asarray(tokens.activations[:, [feature]].toarray(), np.float32).ravel()
+            activations = csr_matrix(tokens.activations)
+            values = np.asarray(activations[:, [feature]].toarray(), np.float32).ravel()
             found.append(TokenValues(self.text_of(position), tokens.span, values))
         return found
 
     def token_matrix(self, position: int) -> csr_matrix:
         """Return the activations of a document's tokens, shape (n_tokens, n_features)."""
         if self._store.header.tokens == "all":
-            kept = self._store.tokens(int(self._rows[position])).activations
-            return csr_matrix(kept)
+            return csr_matrix(self._store.tokens(int(self._rows[position])).activations)
         return self._bound().token_matrix(self._frame[self.field].iloc[position])
 
-    def token_activations(self, feature: object) -> "list[str | None]":
+    def token_activations(self, feature: object) -> Marked:
         """Return every document with the tokens marked on which a feature fires; None if failed."""
         index = as_feature(feature, self.n_features)
         failed = self.errors()
@@ -414,7 +428,7 @@ class Dataset:
         marked = dict(zip(good, self._marked(good, index), strict=True))
         return [marked.get(position) for position in range(len(self))]
 
-    def _marked(self, positions: "list[int]", feature: int) -> "list[str]":
+    def _marked(self, positions: "Sequence[int]", feature: int) -> "Sequence[str]":
         return [
             mark(tokens.text, firing_spans(tokens.span, tokens.values))
             for tokens in self._token_values(positions, feature)
@@ -517,18 +531,60 @@ class Dataset:
     def label_features(self, features: Iterable[object] | None = None) -> LabelOutcome:
         """Label features without an LLM, by the words on which they fire, and keep the labels.
 
-        Half of the documents, chosen by number, make the labels; the other half measures them.
+        Every other document makes the labels (of a reader SAE, as many as have 100,000 tokens),
+        the others measure them.
 
         Args:
-            features: Indices; None for all that fire in enough documents.
+            features: Indices; None for all that fire in at least ten documents.
+
+        Raises:
+            InputError: There is no such feature, or fewer than two documents have activations.
         """
-        chosen = None if features is None else [as_feature(f, self.n_features) for f in features]
-        texts = [self.text_of(position) for position in range(len(self))]
-        rows = None if self._is_whole else self._rows
-        outcome = label_features(self._store, texts, rows, chosen)
-        scores = {feature: fidelity.f1 for feature, fidelity in outcome.fidelity.items()}
-        self._store.append_labels(LABELS, list(outcome.labels.values()), scores)
-        return outcome
+        failed = self.errors()
+        good = [position for position in range(len(self)) if position not in failed]
+        if len(good) < 2:
+            raise InputError(
+                f"labels need at least two documents with activations, there are {len(good)}"
+            )
+        making, measuring = good[::2], good[1::2]
+        activations = self._csr("max")
+        if features is None:
+            density = np.bincount(activations.indices, minlength=self.n_features)
+            chosen = np.flatnonzero(density >= MIN_DOCUMENTS).tolist()
+        else:
+            chosen = [as_feature(feature, self.n_features) for feature in features]
+        contexts: dict[int, tuple[TokenContext, ...]] = {}
+        if self._store.header.reload.get("class") == "EmbeddingSAE":
+            texts = [self.text_of(position) for position in making]
+            labels = label_by_documents(texts, activations[making], chosen)
+        else:
+            making, tokens = self._tokens_for_labels(making)
+            texts = [self.text_of(position) for position in making]
+            labels, contexts = label_by_tokens(texts, tokens, self.n_features, chosen)
+        held_out = [self.text_of(position) for position in measuring]
+        fidelity = measure_labels(held_out, activations[measuring], labels)
+        scores = {feature: measured.f1 for feature, measured in fidelity.items()}
+        self._store.append_labels(LABELS, list(labels.values()), scores)
+        return LabelOutcome(
+            labels=labels,
+            fidelity=fidelity,
+            unlabelled=tuple(feature for feature in chosen if feature not in labels),
+            contexts=contexts,
+            n_label_documents=len(making),
+            n_measure_documents=len(measuring),
+        )
+
+    def _tokens_for_labels(self, positions: Sequence[int]) -> "tuple[Sequence[int], TokenShard]":
+        """Return documents with at most so many tokens, and all activations of these tokens."""
+        counts = np.cumsum(self._store.load_counted(self._rows[list(positions)]))
+        positions = list(positions)[: max(1, int(np.searchsorted(counts, _LABEL_TOKENS)))]
+        if self._store.header.tokens == "all":
+            return positions, self._store.load_tokens(self._rows[positions])
+        documents = [self._frame[self.field].iloc[position] for position in positions]
+        encoded = self._bound().encoder.encode(documents, tokens="all")
+        if encoded.tokens is None:
+            raise InputError("this SAE has no activations of tokens to make labels from")
+        return positions, encoded.tokens
 
     def _add_labels(self, labels: Mapping[int, str]) -> None:
         records = [

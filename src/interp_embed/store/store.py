@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,11 @@ class Store:
         """
         place = open_location(location)
         return cls(place, read_header(place))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where it is a local one."""
+        return None if "://" in self.location else Path(self.location)
 
     def missing(self) -> list[int]:
         """Return the shards that are not committed, ascending."""

@@ -1,0 +1,138 @@
+"""Labels for the features of a data set, from where they fire in it; no LLM."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csc_matrix, csr_matrix
+
+from interp_embed.errors import InputError
+from interp_embed.interpret import (
+    FeatureTokens,
+    KeywordLabeller,
+    RuleAnnotator,
+    TokenContext,
+    WordIndex,
+    label_from_tokens,
+    measure_fidelity,
+)
+from interp_embed.records import Fidelity, Label
+from interp_embed.store import TokenShard
+
+MIN_DOCUMENTS = 10
+"""Documents a feature must fire in to be labelled: in fewer, words are chance."""
+_BLOCK = 512
+"""Concepts annotated at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOutcome:
+    """What came of labelling some features."""
+
+    labels: Mapping[int, Label]
+    """By feature; those that no word tells apart are left out."""
+    fidelity: Mapping[int, Fidelity]
+    """How well each label's words alone tell where its feature fires, on other documents."""
+    unlabelled: tuple[int, ...]
+    """Features asked for that have no label."""
+    contexts: Mapping[int, tuple[TokenContext, ...]]
+    """Where each feature is strongest; empty for embedding SAEs."""
+    n_label_documents: int
+    """Documents the labels were made from."""
+    n_measure_documents: int
+    """Documents the fidelity was measured on."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a label: feature, label, f1, precision, recall, n; best F1 first."""
+        rows = [
+            {
+                "feature": feature,
+                "label": label.text,
+                "f1": self.fidelity[feature].f1,
+                "precision": self.fidelity[feature].precision,
+                "recall": self.fidelity[feature].recall,
+                "n": self.fidelity[feature].n,
+            }
+            for feature, label in sorted(self.labels.items())
+        ]
+        columns = ["feature", "label", "f1", "precision", "recall", "n"]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.sort_values(["f1", "feature"], ascending=[False, True], ignore_index=True)
+
+    def summary(self) -> str:
+        """Return one sentence."""
+        scores = [fidelity.f1 for fidelity in self.fidelity.values()]
+        median = f", median F1 {np.median(scores):.2f}" if scores else ""
+        return (
+            f"{len(self.labels)} features labelled from {self.n_label_documents} documents{median} "
+            f"on {self.n_measure_documents} others; {len(self.unlabelled)} have no label"
+        )
+
+
+def label_by_tokens(
+    texts: Sequence[str],
+    tokens: TokenShard,
+    n_features: int,
+    features: Sequence[int],
+) -> tuple[dict[int, Label], dict[int, tuple[TokenContext, ...]]]:
+    """Return labels and strongest contexts of features of tokens.
+
+    Args:
+        texts: The documents, n_documents.
+        tokens: Their tokens with every activation.
+        n_features: Features of the SAE.
+        features: Those to label.
+    """
+    if tokens.start is None or tokens.feature is None or tokens.value is None:
+        raise InputError("labels by tokens need the activations of every token")
+    index = WordIndex(texts)
+    owner = np.repeat(np.arange(len(texts)), np.diff(tokens.token_start))  # (n_tokens,)
+    shape = (len(owner), n_features)
+    columns = csc_matrix(csr_matrix((tokens.value, tokens.feature, tokens.start), shape))
+    labels: dict[int, Label] = {}
+    contexts: dict[int, tuple[TokenContext, ...]] = {}
+    for feature in features:
+        entries = slice(columns.indptr[feature], columns.indptr[feature + 1])
+        at = columns.indices[entries]
+        found = label_from_tokens(
+            index, FeatureTokens(owner[at], tokens.span[at], columns.data[entries]), feature
+        )
+        contexts[feature] = found.contexts
+        if found.label is not None:
+            labels[feature] = found.label
+    return labels, contexts
+
+
+def label_by_documents(
+    texts: Sequence[str], activations: csr_matrix, features: Sequence[int]
+) -> dict[int, Label]:
+    """Return labels of features of documents: the words of those in which they fire."""
+    labeller = KeywordLabeller(texts)
+    found = {feature: labeller.label(activations, feature) for feature in features}
+    return {feature: label for feature, label in found.items() if label is not None}
+
+
+def measure_labels(
+    texts: Sequence[str], activations: csr_matrix, labels: Mapping[int, Label]
+) -> dict[int, Fidelity]:
+    """Return how well labels tell where their features fire.
+
+    Args:
+        texts: Documents that the labels were not made from.
+        activations: Their pooled activations, shape (n_documents, n_features).
+        labels: By feature.
+    """
+    columns = csc_matrix(activations)
+    features = list(labels)
+    measured: dict[int, Fidelity] = {}
+    for begin in range(0, len(features), _BLOCK):
+        block = features[begin : begin + _BLOCK]
+        annotations = RuleAnnotator().annotate(texts, [labels[f].text for f in block])
+        for column, feature in enumerate(block):
+            fires: NDArray[np.bool_] = np.zeros(len(texts), bool)
+            rows = slice(columns.indptr[feature], columns.indptr[feature + 1])
+            fires[columns.indices[rows]] = columns.data[rows] > 0
+            measured[feature] = measure_fidelity(annotations.verdicts[:, column], fires)
+    return measured
