@@ -11,7 +11,7 @@ class LetterReader:
     """One token a letter, one dimension a letter; "!" does not count, "#" breaks the model."""
 
     d_in = 26
-    identity = {"kind": "letters"}
+    identity = {"kind": "letters"}  # noqa: RUF012
 
     def __init__(self, batch=2, piece=4):
         self.batch, self.piece = batch, piece
@@ -32,7 +32,7 @@ class LetterReader:
             (i, at) for i, d in enumerate(documents) for at in range(0, len(d.text), self.piece)
         ]
         pieces.sort(key=lambda piece: (len(documents[piece[0]].text), piece))
-        last = {i: at for i, at in sorted(pieces)}
+        last = dict(sorted(pieces))
         for begin in range(0, len(pieces), self.batch):
             chosen = pieces[begin : begin + self.batch]
             rows, document, position = [], [], []
@@ -57,7 +57,7 @@ class LetterSAE:
     """Feature j fires on letter j, weighted j + 1."""
 
     d_in, n_features = 26, 26
-    identity = {"kind": "letters"}
+    identity = {"kind": "letters"}  # noqa: RUF012
 
     def encode(self, hidden):
         return csr_matrix(hidden.numpy() * np.arange(1, 27, dtype=np.float32))

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, random_array
@@ -28,7 +30,7 @@ def test_agrees_with_dense_pooling_on_random_tokens():
     pooled = pool_tokens(bounds, np.concatenate([np.arange(n) for n in np.diff(bounds)]), tokens)
 
     dense = tokens.toarray()
-    for i, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for i, (begin, end) in enumerate(itertools.pairwise(bounds)):
         row = np.zeros((4, 50))
         entries = slice(pooled.start[i], pooled.start[i + 1])
         for at, values in enumerate((pooled.maximum, pooled.total, pooled.count, pooled.peak)):

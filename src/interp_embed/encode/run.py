@@ -48,9 +48,7 @@ def rows_per_shard(n_documents: int, tokens: TokenDetail) -> int:
 
 def documents_digest(documents: Iterable[object]) -> str:
     """Return the digest of documents in their order, missing ones included."""
-    return digest_texts(
-        f"{type(document).__name__}:{document_text(document)}" for document in documents
-    )
+    return digest_texts(document_text(document) for document in documents)
 
 
 def plan_dataset(
