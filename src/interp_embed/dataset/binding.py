@@ -12,13 +12,14 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from interp_embed.embedders import embed_documents, load_embedder
+from interp_embed.embedders import embed_documents
 from interp_embed.embedders.shares import feature_shares, token_vectors
 from interp_embed.encode import DocumentEncoder, EmbeddingEncoder, ReaderEncoder
 from interp_embed.errors import InputError, StoredFileError
 from interp_embed.records import Json
 from interp_embed.sae import EmbeddingSAE
 from interp_embed.sae.bound import BoundSAE, Device, sae_from_metadata
+from interp_embed.store import Store
 from interp_embed.tables import collect_documents
 
 SAE_FOLDER = "sae"
@@ -209,11 +210,6 @@ def bind_again(reload: Mapping[str, Json], folder: Path | None, *, device: Devic
     return ReaderBinding(sae_from_metadata(reload, device=device))
 
 
-def check_embedder(name: str) -> None:
-    """Refuse an embedder's name that means nothing, before any work is done."""
-    load_embedder(name)
-
-
 def _column(
     start: NDArray[np.int64] | None,
     feature: NDArray[np.int32] | None,
@@ -230,3 +226,38 @@ def _column(
     values = np.zeros(rows.stop - rows.start, np.float32)
     values[np.searchsorted(start[rows.start : rows.stop + 1], hits, side="right") - 1] = value[hits]
     return values
+
+
+class LazyBinding:
+    """The binding of a stored data set, made when it is first needed, shared by all its views."""
+
+    def __init__(
+        self, store: Store, binding: Binding | None = None, *, device: Device = None
+    ) -> None:
+        self._store, self._binding, self._device = store, binding, device
+
+    def get(self) -> Binding:
+        """Return it.
+
+        Raises:
+            InputError: What made the data set cannot be found.
+        """
+        if self._binding is None:
+            header = self._store.header
+            self._binding = bind_again(header.reload, self._store.folder, device=self._device)
+        return self._binding
+
+    def is_of_documents(self) -> bool:
+        """Whether activations are of whole documents (an embedding SAE), not of tokens."""
+        return self._store.header.source.get("kind") == "embedding"
+
+    def label_source(self) -> str | None:
+        """Return where pre-made labels are."""
+        if self.is_of_documents() or not self._store.header.reload:
+            return None
+        return self.get().label_source
+
+    def save(self) -> None:
+        """Keep in a local data set's folder what opening it will need."""
+        if self._binding is not None and self._store.folder is not None:
+            self._binding.save(self._store.folder)

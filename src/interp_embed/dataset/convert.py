@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from interp_embed.dataset.dataset import LABELS, Dataset
+from interp_embed.dataset.dataset import Dataset
+from interp_embed.dataset.labels import LABELS
 from interp_embed.dataset.predecessor import (
     PredecessorDocument,
     iter_documents,

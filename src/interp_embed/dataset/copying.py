@@ -3,32 +3,32 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
+from interp_embed.dataset.contents import Contents
 from interp_embed.encode import documents_digest, rows_per_shard
+from interp_embed.errors import InputError
 from interp_embed.store import Store
 
 
-def copy_documents(
-    store: Store, rows: NDArray[np.int64], frame: pd.DataFrame, location: str
-) -> Store:
-    """Write documents of a store, in the order given, with their activations and labels.
+def copy_documents(contents: Contents, location: str) -> Store:
+    """Write documents, in their order, with their activations and labels, as a store of their own.
 
     Args:
-        store: Where they are.
-        rows: Their numbers there, shape (n_documents,).
-        frame: The table of these documents.
+        contents: The documents.
         location: Folder or URL of the new data set.
 
     Raises:
+        InputError: There are none, or some are not encoded yet.
         StoredFileError: Another data set is there.
     """
+    if not len(contents):
+        raise InputError("there are no documents to write")
+    store, rows, frame = contents.store, contents.rows, contents.frame
     header = replace(
         store.header,
         n_documents=len(rows),
         rows_per_shard=rows_per_shard(len(rows), store.header.tokens),
-        documents_digest=documents_digest(frame[store.header.text_field]),
+        documents_digest=documents_digest(frame[contents.field]),
     )
     copied = Store.create(location, header, frame)
     for shard in copied.missing():

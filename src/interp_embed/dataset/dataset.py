@@ -13,28 +13,21 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed._extras import require_extra
-from interp_embed.dataset.binding import Binding, TokenValues, bind, bind_again
+from interp_embed.dataset.binding import LazyBinding, TokenValues, bind
+from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.copying import copy_documents
 from interp_embed.dataset.document import DatasetRow
 from interp_embed.dataset.health import DatasetHealth, measure_health
-from interp_embed.dataset.highlight import firing_spans, mark
-from interp_embed.dataset.labelling import (
-    MIN_DOCUMENTS,
-    LabelOutcome,
-    label_by_documents,
-    label_by_tokens,
-    measure_labels,
-)
+from interp_embed.dataset.labelling import LabelOutcome
+from interp_embed.dataset.labels import LabelBook
 from interp_embed.dataset.page import dataset_html, dataset_text
 from interp_embed.dataset.selection import as_feature, as_frame, as_index, as_rows
 from interp_embed.dataset.startup import check_reader
+from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.encode import encode_dataset, plan_dataset
 from interp_embed.errors import InputError, StoredFileError
-from interp_embed.interpret import PremadeLabels, TokenContext, load_premade_labels
-from interp_embed.readers import document_text
-from interp_embed.records import Label
 from interp_embed.sae.bound import Device
-from interp_embed.store import Pool, Precision, Store, TokenDetail, TokenShard
+from interp_embed.store import Pool, Precision, Store, TokenDetail
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,10 +38,6 @@ Values = list[Any]
 Marked = list[str | None]
 """Aliases: inside the class, ``list`` is a method, as it was in the first library."""
 
-LABELS = "features"
-"""Under which name a data set keeps its labels; each says how it was made."""
-_LABEL_TOKENS = 100_000
-"""Tokens that labels are made from: more change them little."""
 POOLS = ("max", "mean", "sum", "count", "binarize")
 
 
@@ -118,11 +107,12 @@ class Dataset:
         )
         location = str(save_path) if save_path is not None else self._temporary()
         store = Store.create(location, header, frame)
-        if store.folder is not None:
-            binding.save(store.folder)
-        self._open(store, binding, frame.reset_index(drop=True), frame.index)
+        bound = LazyBinding(store, binding)
+        bound.save()
+        contents = Contents(store, frame=frame.reset_index(drop=True), labels=frame.index)
+        self._open(contents, bound, LabelBook(store, bound))
         if feature_labels:
-            self._add_labels(feature_labels)
+            self._labels.add(feature_labels)
         if compute_activations:
             self.resume(progress=progress)
 
@@ -131,19 +121,10 @@ class Dataset:
         self._folder = tempfile.TemporaryDirectory(prefix="interp-embed-")
         return str(Path(self._folder.name) / "dataset")
 
-    def _open(
-        self,
-        store: Store,
-        binding: Binding | None,
-        frame: pd.DataFrame,
-        labels: "pd.Index[Any]",
-        rows: NDArray[np.int64] | None = None,
-    ) -> None:
-        self._store, self._binding, self._frame, self._index = store, binding, frame, labels
-        self._rows = np.arange(len(frame), dtype=np.int64) if rows is None else rows
-        self._is_whole = rows is None
-        self._device: Device = None
-        self._premade: PremadeLabels | None = None
+    def _open(self, contents: Contents, binding: LazyBinding, labels: LabelBook) -> None:
+        self._contents, self._binding, self._labels = contents, binding, labels
+        self._store = contents.store
+        self._tokens = TokenAccess(contents, binding)
 
     @classmethod
     def load_from_file(
@@ -156,7 +137,7 @@ class Dataset:
         progress: bool = True,
         batch_size: int | None = None,
     ) -> Self:
-        """Return a data set from its folder; the model is loaded only when it is needed.
+        """Return a data set from its folder; table and model are loaded when they are needed.
 
         Args:
             file_path: Folder or fsspec URL.
@@ -177,39 +158,30 @@ class Dataset:
                 f"{path} is a file, not the folder of a data set; if it was saved by the first "
                 f"interp_embed, run: interp-embed convert {path} NEW_FOLDER"
             )
-        store = Store.open(str(file_path))
-        frame = store.load_documents()
+        contents = Contents(Store.open(str(file_path)))
+        given = (
+            None if sae is None else bind(sae, contents.frame, contents.field, progress=progress)
+        )
+        binding = LazyBinding(contents.store, given, device=device)
         dataset = cls.__new__(cls)
-        dataset._open(store, None, frame, frame.index)
-        dataset._device = device
-        if sae is not None:
-            dataset._binding = bind(sae, frame, store.header.text_field, progress=progress)
-        if resume:
-            dataset.resume(progress=progress)
-        return dataset
+        dataset._open(contents, binding, LabelBook(contents.store, binding))
+        return dataset.resume(progress=progress) if resume else dataset
 
     def resume(self, *, progress: bool = True) -> Self:
         """Encode the documents that still lack activations, and return this data set."""
-        if not self._store.missing():
-            return self
-        if len(self._store.missing()) == self._store.header.n_shards:
-            check_reader(self._bound(), list(self._frame[self.field]), self._store.header.tokens)
-        encode_dataset(self._store, self._bound().encoder, progress=progress)
+        missing, header = self._store.missing(), self._store.header
+        if missing:
+            if len(missing) == header.n_shards:
+                check_reader(self._binding.get(), self.documents(), header.tokens)
+            encode_dataset(self._store, self._binding.get().encoder, progress=progress)
         return self
-
-    def _bound(self) -> Binding:
-        if self._binding is None:
-            self._binding = bind_again(
-                self._store.header.reload, self._store.folder, device=self._device
-            )
-        return self._binding
 
     # What is in it
 
     @property
     def field(self) -> str:
         """Column that holds the documents."""
-        return self._store.header.text_field
+        return self._contents.field
 
     @property
     def n_features(self) -> int:
@@ -224,12 +196,12 @@ class Dataset:
     @property
     def num_documents(self) -> int:
         """Number of documents."""
-        return len(self._rows)
+        return len(self._contents)
 
     @property
     def columns(self) -> list[str]:
         """Names of the table's columns."""
-        return [str(name) for name in self._frame.columns]
+        return [str(name) for name in self.pandas().columns]
 
     @property
     def location(self) -> str:
@@ -238,44 +210,27 @@ class Dataset:
 
     def pandas(self) -> pd.DataFrame:
         """Return the user's table, one row a document."""
-        return self._frame
+        return self._contents.frame
 
     def list(self) -> Records:
         """Return the user's table as dicts."""
-        return [{str(k): v for k, v in row.items()} for row in self._frame.to_dict("records")]
+        return [{str(k): v for k, v in row.items()} for row in self.pandas().to_dict("records")]
 
     def documents(self) -> Values:
         """Return the texts, as given."""
-        return list(self._frame[self.field])
+        return self.pandas()[self.field].tolist()
 
     def dataset_rows(self) -> Rows:
         """Return all documents as rows."""
-        return list(self)
+        return [*self]
 
     def text_of(self, position: int) -> str:
         """Return the text of a document; a chat's contents joined by newlines."""
-        return document_text(self._frame[self.field].iloc[position])
+        return self._contents.text(position)
 
     def errors(self) -> dict[int, str]:
         """Return why documents have no activations, by position; those not encoded yet too."""
-        reasons = self._store.errors()
-        for shard in self._store.missing():
-            reasons |= dict.fromkeys(self._store.header.rows_of(shard), "not encoded yet")
-        return {
-            position: reasons[row]
-            for position, row in enumerate(self._rows.tolist())
-            if row in reasons
-        }
-
-    def own_labels(self) -> dict[int, str]:
-        """Return the labels kept in the data set itself, by feature."""
-        kept = self._store.labels(LABELS)
-        return {feature: stored.label.text for feature, stored in kept.items()}
-
-    def active_counts(self, n: int) -> "Sequence[int]":
-        """Return how many features fire on each of the first n documents."""
-        counts = np.diff(self._store.load_csr(self._rows[:n]).indptr)
-        return [int(count) for count in counts]
+        return self._contents.errors()
 
     def digest(self) -> str:
         """Return the digest of all that is stored, the same from every machine and run."""
@@ -288,7 +243,7 @@ class Dataset:
     # Choosing documents
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._contents)
 
     def __iter__(self) -> Iterator[DatasetRow]:
         return (DatasetRow(self, position) for position in range(len(self)))
@@ -302,18 +257,16 @@ class Dataset:
     def __getitem__(self, index: object) -> Any:
         """Return a document (a number), a column (a name), or a data set of some documents."""
         if isinstance(index, str):
-            if index not in self._frame:
+            if index not in self.pandas():
                 raise InputError(f"no column {index!r}; the columns are: {', '.join(self.columns)}")
-            return self._frame[index]
+            return self.pandas()[index]
         if np.ndim(index) == 0 and not isinstance(index, slice):  # type: ignore[arg-type]
             return DatasetRow(self, as_index(index, len(self), what="document"))
-        return self._view(as_rows(index, len(self), self._index))
+        return self._view(as_rows(index, len(self), self._contents.labels))
 
     def _view(self, positions: NDArray[np.int64]) -> Self:
         view = type(self).__new__(type(self))
-        frame = self._frame.iloc[positions].reset_index(drop=True)
-        view._open(self._store, self._binding, frame, self._index[positions], self._rows[positions])
-        view._device, view._premade = self._device, self._premade
+        view._open(self._contents.take(positions), self._binding, self._labels)
         if hasattr(self, "_folder"):
             view._folder = self._folder
         return view
@@ -325,12 +278,14 @@ class Dataset:
 
     def groupby(self, column: str) -> Iterator[tuple[Any, Self]]:
         """Yield (value, data set) for each value of a column, in the order of values."""
-        for value, rows in self[column].groupby(self[column], sort=True).groups.items():
+        values = self[column]
+        for value, rows in values.groupby(values, sort=True).groups.items():
             yield value, self._view(np.asarray(rows, np.int64))
 
     def sort_by_columns(self, columns: "str | Sequence[str]", descending: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Return the documents ordered by columns of the table."""
-        order = self._frame.sort_values(by=columns, ascending=not descending, kind="stable").index
+        by = [columns] if isinstance(columns, str) else [*columns]
+        order = self.pandas().sort_values(by=by, ascending=not descending, kind="stable").index
         return self._view(order.to_numpy(np.int64))
 
     def sort_by_features(
@@ -342,7 +297,8 @@ class Dataset:
     ) -> Self:
         """Return the documents by their strongest of some features."""
         chosen = [as_feature(feature, self.n_features) for feature in features]
-        strongest = self._csr(aggregation_type, features=chosen).max(axis=1).toarray().ravel()
+        activations = self._contents.load_csr(aggregation_type, features=chosen)
+        strongest = activations.max(axis=1).toarray().ravel()
         order = np.argsort(-strongest if descending else strongest, kind="stable")
         if not include_nonactive_samples:
             order = order[strongest[order] > 0]
@@ -365,11 +321,11 @@ class Dataset:
                 ``"sum"``, ``"count"`` (of firing tokens), ``"binarize"``; or ``"all"`` for a list
                 of (n_tokens, n_features) matrices.
             compress: False for a dense array.
-            activated_threshold: For ``"count"`` and ``"binarize"``: fires strictly above this.
+            activated_threshold: Pooled values at or below it are left out; for ``"binarize"``,
+                largest activations at or below it.
 
         Raises:
-            InputError: The method is not known, or the threshold needs token activations that are
-                not kept.
+            InputError: The method is not known.
         """
         if aggregation_method == "all":
             return [self.token_matrix(position) for position in range(len(self))]
@@ -385,54 +341,29 @@ class Dataset:
                 UserWarning,
                 stacklevel=2,
             )
-        matrix = self._csr(aggregation_method, threshold=activated_threshold)
+        matrix = self._contents.load_csr(aggregation_method, threshold=activated_threshold)
         return matrix if compress else matrix.toarray()
 
-    def _csr(
-        self, pool: str, *, features: "Sequence[int] | None" = None, threshold: float = 0.0
-    ) -> csr_matrix:
-        rows = None if self._is_whole else self._rows
-        return self._store.load_csr(rows, features=features, pool=pool, threshold=threshold)  # type: ignore[arg-type]
+    def active_counts(self, n: int) -> Sequence[int]:
+        """Return how many features fire on each of the first n documents."""
+        counts = np.diff(self._store.load_csr(self._contents.rows[:n]).indptr)
+        return [int(count) for count in counts]
 
-    def token_values(self, position: int, feature: int) -> TokenValues:
+    def token_values(self, position: int, feature: object) -> TokenValues:
         """Return a feature's activation on every token of a document."""
-        return self._token_values([position], feature)[0]
-
-    def _token_values(self, positions: "Sequence[int]", feature: int) -> "Sequence[TokenValues]":
-        failed = self.errors()
-        for position in positions:
-            if position in failed:
-                raise InputError(f"document {position} has no activations: {failed[position]}")
-        if self._store.header.tokens != "all":
-            documents = [self._frame[self.field].iloc[position] for position in positions]
-            return self._bound().token_values(documents, feature)
-        found = []
-        for position in positions:
-            tokens = self._store.tokens(int(self._rows[position]))
-            activations = csr_matrix(tokens.activations)
-            values = np.asarray(activations[:, [feature]].toarray(), np.float32).ravel()
-            found.append(TokenValues(self.text_of(position), tokens.span, values))
-        return found
+        return self._tokens.values([position], as_feature(feature, self.n_features))[0]
 
     def token_matrix(self, position: int) -> csr_matrix:
         """Return the activations of a document's tokens, shape (n_tokens, n_features)."""
-        if self._store.header.tokens == "all":
-            return csr_matrix(self._store.tokens(int(self._rows[position])).activations)
-        return self._bound().token_matrix(self._frame[self.field].iloc[position])
+        return self._tokens.matrix(position)
 
     def token_activations(self, feature: object) -> Marked:
         """Return every document with the tokens marked on which a feature fires; None if failed."""
         index = as_feature(feature, self.n_features)
         failed = self.errors()
         good = [position for position in range(len(self)) if position not in failed]
-        marked = dict(zip(good, self._marked(good, index), strict=True))
+        marked = dict(zip(good, self._tokens.marked(good, index), strict=True))
         return [marked.get(position) for position in range(len(self))]
-
-    def _marked(self, positions: "Sequence[int]", feature: int) -> "Sequence[str]":
-        return [
-            mark(tokens.text, firing_spans(tokens.span, tokens.values))
-            for tokens in self._token_values(positions, feature)
-        ]
 
     def top_documents_for_feature(
         self,
@@ -454,69 +385,46 @@ class Dataset:
             include_nonactive_samples: Whether silent documents may be among them.
 
         Raises:
-            InputError: There is no such feature.
+            InputError: There is no such feature, or k is below 1.
         """
         index = as_feature(feature, self.n_features)
-        if (
-            self._is_whole
-            and aggregation_type == "max"
-            and select_top
-            and not (include_nonactive_samples)
-        ):
+        if k < 1:
+            raise InputError(f"k must be at least 1, got {k}")
+        usual = aggregation_type == "max" and select_top and not include_nonactive_samples
+        if usual and self._contents.is_whole:
             positions = self._store.top_documents(index, k).document.astype(np.int64)
         else:
-            positions = self._ranked(
-                index, aggregation_type, k, select_top, include_nonactive_samples
-            )
+            order = self._ranked(index, aggregation_type, silent=include_nonactive_samples)
+            positions = order[:k] if select_top else order[max(0, len(order) - k) :]
         view = self._view(positions)
-        return view._marked(list(range(len(view))), index) if document_only else view
+        return view._tokens.marked(range(len(view)), index) if document_only else view
 
-    def _ranked(
-        self,
-        feature: int,
-        pool: Pool,
-        k: int,
-        strongest: bool,  # noqa: FBT001
-        silent: bool,  # noqa: FBT001
-    ) -> NDArray[np.int64]:
-        values = self._csr(pool, features=[feature]).toarray().ravel()
+    def _ranked(self, feature: int, pool: Pool, *, silent: bool) -> NDArray[np.int64]:
+        values = self._contents.load_csr(pool, features=[feature]).toarray().ravel()
         order = np.argsort(-values, kind="stable")
-        failed = np.array(list(self.errors()), np.int64)
-        order = order[~np.isin(order, failed)]
-        if not silent:
-            order = order[values[order] > 0]
-        return (order[:k] if strongest else order[max(0, len(order) - k) :]).astype(np.int64)
+        order = order[~np.isin(order, np.array([*self.errors()], np.int64))]
+        return (order if silent else order[values[order] > 0]).astype(np.int64)
 
     # Labels
 
+    def own_labels(self) -> dict[int, str]:
+        """Return the labels kept in the data set itself, by feature."""
+        return self._labels.own()
+
     def feature_labels(self) -> dict[int, str]:
-        """Return the labels there are: yours, those made here, and pre-made ones, in this order.
+        """Return the labels there are: yours and those made here, then pre-made ones.
 
-        Pre-made labels are fetched once. If that fails a warning says so; no label is then missing
-        for lack of one, and the next call tries again.
+        Pre-made labels are fetched once. If that fails a warning says so, and the next call tries
+        again.
         """
-        own = self.own_labels()
-        if self._premade is None and (source := self._premade_source()) is not None:
-            try:
-                self._premade = load_premade_labels(source, n_features=self.n_features)
-            except InputError as error:
-                warnings.warn(
-                    f"the pre-made labels could not be read: {error}", UserWarning, stacklevel=2
-                )
-        premade = {} if self._premade is None else self._premade.labels
-        return {feature: label.text for feature, label in premade.items()} | own
+        return self._labels.every()
 
-    def _premade_source(self) -> str | None:
-        if self._binding is None and self._store.header.reload.get("class") == "EmbeddingSAE":
-            return None
-        return self._bound().label_source
-
-    async def label_feature(self, feature: object, **options: Any) -> str | None:  # noqa: ANN401
+    async def label_feature(self, feature: object) -> str | None:
         """Return a label made from this data set's own documents, and keep it.
 
         Works with ``await`` in a notebook; :meth:`label_feature_sync` is its plain twin.
         """
-        return await asyncio.to_thread(self.label_feature_sync, feature, **options)
+        return await asyncio.to_thread(self.label_feature_sync, feature)
 
     def label_feature_sync(self, feature: object) -> str | None:
         """Return a label for a feature from where it fires here, or None if no word tells it.
@@ -540,58 +448,9 @@ class Dataset:
         Raises:
             InputError: There is no such feature, or fewer than two documents have activations.
         """
-        failed = self.errors()
-        good = [position for position in range(len(self)) if position not in failed]
-        if len(good) < 2:
-            raise InputError(
-                f"labels need at least two documents with activations, there are {len(good)}"
-            )
-        making, measuring = good[::2], good[1::2]
-        activations = self._csr("max")
-        if features is None:
-            density = np.bincount(activations.indices, minlength=self.n_features)
-            chosen = np.flatnonzero(density >= MIN_DOCUMENTS).tolist()
-        else:
-            chosen = [as_feature(feature, self.n_features) for feature in features]
-        contexts: dict[int, tuple[TokenContext, ...]] = {}
-        if self._store.header.reload.get("class") == "EmbeddingSAE":
-            texts = [self.text_of(position) for position in making]
-            labels = label_by_documents(texts, activations[making], chosen)
-        else:
-            making, tokens = self._tokens_for_labels(making)
-            texts = [self.text_of(position) for position in making]
-            labels, contexts = label_by_tokens(texts, tokens, self.n_features, chosen)
-        held_out = [self.text_of(position) for position in measuring]
-        fidelity = measure_labels(held_out, activations[measuring], labels)
-        scores = {feature: measured.f1 for feature, measured in fidelity.items()}
-        self._store.append_labels(LABELS, list(labels.values()), scores)
-        return LabelOutcome(
-            labels=labels,
-            fidelity=fidelity,
-            unlabelled=tuple(feature for feature in chosen if feature not in labels),
-            contexts=contexts,
-            n_label_documents=len(making),
-            n_measure_documents=len(measuring),
-        )
-
-    def _tokens_for_labels(self, positions: Sequence[int]) -> "tuple[Sequence[int], TokenShard]":
-        """Return documents with at most so many tokens, and all activations of these tokens."""
-        counts = np.cumsum(self._store.load_counted(self._rows[list(positions)]))
-        positions = list(positions)[: max(1, int(np.searchsorted(counts, _LABEL_TOKENS)))]
-        if self._store.header.tokens == "all":
-            return positions, self._store.load_tokens(self._rows[positions])
-        documents = [self._frame[self.field].iloc[position] for position in positions]
-        encoded = self._bound().encoder.encode(documents, tokens="all")
-        if encoded.tokens is None:
-            raise InputError("this SAE has no activations of tokens to make labels from")
-        return positions, encoded.tokens
-
-    def _add_labels(self, labels: Mapping[int, str]) -> None:
-        records = [
-            Label(as_feature(feature, self.n_features), str(text), "given", 0)
-            for feature, text in labels.items()
-        ]
-        self._store.append_labels(LABELS, records)
+        n = self.n_features
+        chosen = None if features is None else [as_feature(feature, n) for feature in features]
+        return self._labels.make(self._contents, chosen)
 
     # Going elsewhere
 
@@ -601,9 +460,9 @@ class Dataset:
         Raises:
             StoredFileError: The folder holds another data set.
         """
-        store = copy_documents(self._store, self._rows, self._frame, str(file_path))
-        if self._binding is not None and store.folder is not None:
-            self._binding.save(store.folder)
+        store = copy_documents(self._contents, str(file_path))
+        if self._binding.is_of_documents() and store.folder is not None:
+            self._binding.get().save(store.folder)
         return type(self).load_from_file(file_path)
 
     def to_frame(
@@ -611,17 +470,20 @@ class Dataset:
     ) -> pd.DataFrame:
         """Return the table with a column of activations for each of some features.
 
+        A document without activations has NaN there, and the reason in the column ``error``.
+
         Args:
-            features: Indices; None for none, then only the table and ``error`` are given.
+            features: Indices; None for none.
             pool: How tokens are pooled.
         """
-        chosen = [as_feature(f, self.n_features) for f in features or ()]
-        frame = self._frame.copy()
-        values = self._csr(pool, features=chosen).toarray() if chosen else np.empty((len(self), 0))
+        chosen = [as_feature(feature, self.n_features) for feature in features or ()]
         failed = self.errors()
         missing = np.array([position in failed for position in range(len(self))], bool)
-        for column, feature in enumerate(chosen):
-            frame[f"feature_{feature}"] = np.where(missing, np.nan, values[:, column])
+        frame = self.pandas().copy()
+        if chosen:
+            values = self._contents.load_csr(pool, features=chosen).toarray()
+            for column, feature in enumerate(chosen):
+                frame[f"feature_{feature}"] = np.where(missing, np.nan, values[:, column])
         frame["error"] = [failed.get(position) for position in range(len(self))]
         return frame
 
@@ -635,10 +497,10 @@ class Dataset:
         labels = self.feature_labels()
         names = [str(feature) for feature in range(self.n_features)]
         var = pd.DataFrame({"label": [labels.get(f, "") for f in range(self.n_features)]}, names)
-        obs = self._frame.copy()
-        obs.index = pd.Index([str(row) for row in self._rows])
+        obs = self.pandas().copy()
+        obs.index = pd.Index([str(row) for row in self._contents.rows])
         obs[self.field] = [self.text_of(position) for position in range(len(self))]
-        return anndata.AnnData(X=self._csr(pool), obs=obs, var=var)
+        return anndata.AnnData(X=self._contents.load_csr(pool), obs=obs, var=var)
 
     def __repr__(self) -> str:
         return dataset_text(self)

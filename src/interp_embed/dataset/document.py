@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from scipy.sparse import csr_matrix
 
 from interp_embed.dataset.highlight import firing_spans, mark
-from interp_embed.dataset.selection import as_feature
 
 if TYPE_CHECKING:
     from interp_embed.dataset.dataset import Dataset
@@ -48,7 +47,7 @@ class DatasetRow:
         if activation_type == "all":
             return self._dataset.token_matrix(self._position)
         view = self._dataset[[self._position]]
-        return view.latents(activation_type, activated_threshold=activated_threshold)
+        return csr_matrix(view.latents(activation_type, activated_threshold=activated_threshold))
 
     def token_activations(
         self,
@@ -68,12 +67,10 @@ class DatasetRow:
         Raises:
             InputError: There is no such feature, or the document has no activations.
         """
-        index = as_feature(feature, self._dataset.n_features)
-        tokens = self._dataset.token_values(self._position, index)
+        tokens = self._dataset.token_values(self._position, feature)
         if as_string:
-            return mark(
-                tokens.text, firing_spans(tokens.span, tokens.values), left_marker, right_marker
-            )
+            spans = firing_spans(tokens.span, tokens.values)
+            return mark(tokens.text, spans, left_marker, right_marker)
         return [
             {"token": tokens.text[begin:end], "activation": value, "span": (begin, end)}
             for (begin, end), value in zip(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interp_embed.dataset.labels import LABELS
 from interp_embed.store import Store
 
 DENSE = 0.5
@@ -61,5 +62,5 @@ def measure_health(store: Store) -> DatasetHealth:
         mean_active=float(stats.count.sum() / usable),
         n_counted=int(store.load_counted().sum()),
         n_bytes=status.n_bytes,
-        n_labels=len(store.labels("features")),
+        n_labels=len(store.labels(LABELS)),
     )

@@ -1,0 +1,111 @@
+"""The labels of a data set: kept in it, pre-made elsewhere, or made from its documents."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from interp_embed.dataset.binding import LazyBinding
+from interp_embed.dataset.contents import Contents
+from interp_embed.dataset.labelling import (
+    MIN_DOCUMENTS,
+    LabelOutcome,
+    label_by_documents,
+    label_by_tokens,
+    measure_labels,
+)
+from interp_embed.dataset.selection import as_feature
+from interp_embed.dataset.tokens import TokenAccess
+from interp_embed.errors import InputError
+from interp_embed.interpret import PremadeLabels, TokenContext, load_premade_labels
+from interp_embed.records import Label
+from interp_embed.store import Store
+
+LABELS = "features"
+"""Under which name a store keeps the labels of features; each says how it was made."""
+_LABEL_TOKENS = 100_000
+"""Tokens that labels are made from: more change them little."""
+
+
+class LabelBook:
+    """Labels of a store's features; one book is shared by a data set and its views."""
+
+    def __init__(self, store: Store, binding: LazyBinding) -> None:
+        self._store, self._binding = store, binding
+        self._premade: PremadeLabels | None = None
+
+    def own(self) -> dict[int, str]:
+        """Return the labels kept in the store, by feature."""
+        kept = self._store.labels(LABELS)
+        return {feature: stored.label.text for feature, stored in kept.items()}
+
+    def every(self) -> dict[int, str]:
+        """Return pre-made labels and, before them, our own.
+
+        Pre-made ones are fetched once. If that fails a warning says so, and the next call tries
+        again: that is not the same as having none.
+        """
+        if self._premade is None and (source := self._binding.label_source()) is not None:
+            try:
+                self._premade = load_premade_labels(
+                    source, n_features=self._store.header.n_features
+                )
+            except InputError as error:
+                warnings.warn(
+                    f"the pre-made labels could not be read: {error}", UserWarning, stacklevel=3
+                )
+        premade = {} if self._premade is None else self._premade.labels
+        return {feature: label.text for feature, label in premade.items()} | self.own()
+
+    def add(self, labels: Mapping[int, str]) -> None:
+        """Keep labels that the user gives.
+
+        Raises:
+            InputError: There is no such feature.
+        """
+        n_features = self._store.header.n_features
+        records = [
+            Label(as_feature(feature, n_features), str(text), "given", 0)
+            for feature, text in labels.items()
+        ]
+        self._store.append_labels(LABELS, records)
+
+    def make(self, contents: Contents, features: Sequence[int] | None) -> LabelOutcome:
+        """Label features by words, from every other document; measure them on the others.
+
+        Raises:
+            InputError: Fewer than two documents have activations.
+        """
+        failed = contents.errors()
+        good = [position for position in range(len(contents)) if position not in failed]
+        if len(good) < 2:
+            raise InputError(
+                f"labels need at least two documents with activations, there are {len(good)}"
+            )
+        making, measuring = good[::2], good[1::2]
+        activations = contents.load_csr("max")
+        n_features = self._store.header.n_features
+        if features is None:
+            density = np.bincount(activations.indices, minlength=n_features)
+            features = np.flatnonzero(density >= MIN_DOCUMENTS).tolist()
+        contexts: dict[int, tuple[TokenContext, ...]] = {}
+        if self._binding.is_of_documents():
+            texts = [contents.text(position) for position in making]
+            labels = label_by_documents(texts, activations[making], features)
+        else:
+            found = TokenAccess(contents, self._binding).for_labels(making, _LABEL_TOKENS)
+            making = list(found.positions)
+            texts = [contents.text(position) for position in making]
+            labels, contexts = label_by_tokens(texts, found.tokens, n_features, features)
+        held_out = [contents.text(position) for position in measuring]
+        fidelity = measure_labels(held_out, activations[measuring], labels)
+        scores = {feature: measured.f1 for feature, measured in fidelity.items()}
+        self._store.append_labels(LABELS, list(labels.values()), scores)
+        return LabelOutcome(
+            labels=labels,
+            fidelity=fidelity,
+            unlabelled=tuple(feature for feature in features if feature not in labels),
+            contexts=contexts,
+            n_label_documents=len(making),
+            n_measure_documents=len(measuring),
+        )
