@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.errors import StoredFileError
-from interp_embed.store.files import READ_ERRORS, DataFiles, check_list_counts
+from interp_embed.store.files import READ_ERRORS, DataFiles
 from interp_embed.store.records import Commit, Header, PooledShard, TokenShard
 from interp_embed.store.shards import POOLED_SCHEMA, SPAN_SCHEMA, STATS_SCHEMA, TOKEN_SCHEMA
 from interp_embed.store.validate import (
@@ -62,9 +62,6 @@ class ShardReader:
         name, file = self._open(commit, "acts", POOLED_SCHEMA)
         where = self.files.location.describe(name)
         lists = ("ids", *columns)
-        every = ("ids", "max", "peak", "sum", "count")
-        n_documents, n_entries = commit.n_documents, commit.n_entries
-        check_list_counts(file, where, dict.fromkeys(every, n_entries), n_documents)
         first, n_read, n_groups = commit.first, 0, file.metadata.num_row_groups
         for group in range(n_groups):
             n_rows = file.metadata.row_group(group).num_rows
@@ -75,11 +72,13 @@ class ShardReader:
                 if block is None or fault:
                     raise StoredFileError(f"{where} does not make sense: {fault}")
                 n_read += len(block.feature)
+                if n_read > commit.n_entries:
+                    break
                 yield block
             first += n_rows
-        if documents is None and n_read != n_entries:
+        if n_read > commit.n_entries or (documents is None and n_read != commit.n_entries):
             raise StoredFileError(
-                f"{where} holds {n_read} activations, the commit record says {n_entries}"
+                f"{where} holds {n_read} activations, the commit record says {commit.n_entries}"
             )
 
     def read_pooled(self, commit: Commit) -> PooledShard:
@@ -116,7 +115,6 @@ class ShardReader:
             if row < n_rows:
                 break
             row -= n_rows
-        self._check_token_counts(file, where, commit)
         table = _read_group(file, group, self._token_schema.names, where).slice(row, 1)
         shard = self._to_token_shard(table, document, where)
         if shard.start is None or shard.feature is None or shard.value is None:
@@ -129,7 +127,6 @@ class ShardReader:
         """Return a whole shard of tokens."""
         name, file = self._open(commit, "tokens", self._token_schema)
         where = self.files.location.describe(name)
-        self._check_token_counts(file, where, commit)
         try:
             table = file.read()
         except READ_ERRORS as error:
@@ -185,12 +182,11 @@ class ShardReader:
 
     def _open(self, commit: Commit, folder: str, schema: pa.Schema) -> tuple[str, pq.ParquetFile]:
         name = _name_in(commit, folder)
-        return name, self.files.open(name, commit.files[name], commit.n_documents, schema)
-
-    def _check_token_counts(self, file: pq.ParquetFile, where: str, commit: Commit) -> None:
-        if self.header.tokens == "all":
-            expected = dict.fromkeys(("ids", "vals"), commit.n_token_entries)
-            check_list_counts(file, where, expected, commit.n_documents)
+        pooled = dict.fromkeys(("ids", "max", "peak", "sum", "count"), commit.n_entries)
+        by_token = dict.fromkeys(("ids", "vals"), commit.n_token_entries)
+        known = pooled if folder == "acts" else by_token
+        elements = {column: known[column] for column in schema.names if column in known}
+        return name, self.files.open(name, commit.files[name], commit.n_documents, schema, elements)
 
     def _to_token_shard(self, table: pa.Table, first: int, where: str) -> TokenShard:
         fault = _fault_of_numbers(table, first)
@@ -256,9 +252,12 @@ def _to_block(
     fault = fault or fault_of_range(n_counted, 0, "n_counted")
     if not fault and np.any((n_counted == 0) & (np.diff(start) > 0)):
         fault = "a document without counted tokens has activations"
+    try:
+        errors = tuple(table.column("error").to_pylist())
+    except UnicodeDecodeError as error:
+        fault = fault or f"an error is not UTF-8 ({error})"
     if fault:
         return None, fault
-    errors = tuple(table.column("error").to_pylist())
     return Block(first, start, feature, columns, n_counted, errors), ""
 
 

@@ -113,7 +113,11 @@ class DocumentsReader:
         except READ_ERRORS as error:
             folder = self.files.location.describe("docs")
             raise StoredFileError(f"the files in {folder} differ in their columns") from error
-        frame = self._to_frame(table)
+        try:
+            frame = self._to_frame(table)
+        except READ_ERRORS as error:  # text that is not UTF-8
+            folder = self.files.location.describe("docs")
+            raise StoredFileError(f"the files in {folder} cannot be read ({error})") from error
         if rows is None or wanted is None or np.array_equal(rows, wanted):
             return frame
         return frame.loc[rows]

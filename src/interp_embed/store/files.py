@@ -89,8 +89,17 @@ class DataFiles:
         self.location.put(name, memoryview(data))
         return name
 
-    def open(self, name: str, size: int, n_rows: int, schema: pa.Schema | None) -> pq.ParquetFile:
-        """Return an open file whose size, checksum, schema and number of rows are as expected.
+    def open(
+        self,
+        name: str,
+        size: int,
+        n_rows: int,
+        schema: pa.Schema | None,
+        elements: Mapping[str, int] | None = None,
+    ) -> pq.ParquetFile:
+        """Return an open file that is as expected: its size, checksum, columns and counts.
+
+        ``elements`` is how many elements the list columns hold.
 
         Files that are not local are not read whole: there the checksums of the pages that are
         read tell whether they are damaged.
@@ -106,6 +115,7 @@ class DataFiles:
         try:
             file = self._open_parquet(name)
             self._check_footer(file, where, size, n_rows, schema)
+            _check_list_counts(file, where, elements or {}, n_rows)
         except READ_ERRORS as error:
             raise StoredFileError(f"{where} cannot be read as Parquet ({error})") from error
         self._open[name] = file
@@ -151,10 +161,9 @@ class DataFiles:
             )
 
     def _open_parquet(self, name: str) -> pq.ParquetFile:
-        if isinstance(self.location, LocalLocation):
-            source = os.fspath(self.location.path(name))
-        else:
-            source = pa.PythonFile(self.location.open(name), mode="r")
+        if isinstance(self.location, LocalLocation):  # the whole file's checksum was compared
+            return pq.ParquetFile(os.fspath(self.location.path(name)))
+        source = pa.PythonFile(self.location.open(name), mode="r")
         return pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
 
     @staticmethod
@@ -185,7 +194,7 @@ class DataFiles:
             )
 
 
-def check_list_counts(
+def _check_list_counts(
     file: pq.ParquetFile, where: str, expected: Mapping[str, int], n_rows: int
 ) -> None:
     """Check by the footer that list columns hold as many elements as the commit record says.

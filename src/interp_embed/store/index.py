@@ -30,7 +30,6 @@ from interp_embed.store.segments import (
     Postings,
     Segment,
     iter_merged,
-    sum_features,
     write_segment,
 )
 from interp_embed.store.views import FeatureDocuments
@@ -273,8 +272,8 @@ class FeatureIndex:
         ).tocsc()
         document = np.concatenate(numbers)[columns.indices]
         own_start = columns.indptr.astype(np.int64)
-        sums = sum_features(own_start, document, columns.data)
-        return Postings(own_start, document, columns.data, sums)
+        no_sums = np.zeros(self._header.n_features, np.uint32)  # the merged segment gets them
+        return Postings(own_start, document, columns.data, no_sums)
 
     def _delete(self, stem: str) -> None:
         for name in (f"{stem}.json", *(f"{stem}.{part}.npy" for part in PARTS)):

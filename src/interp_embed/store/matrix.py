@@ -92,7 +92,9 @@ def load_csr(
     wanted = None if documents is None else np.unique(documents)
     n_rows = header.n_documents if wanted is None else len(wanted)
     lengths = np.zeros(n_rows, np.int64)
-    chunks: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+    commits = list(commits)
+    is_whole = wanted is None and place is None
+    entries = _Entries(sum(commit.n_entries for commit in commits) if is_whole else None)
     for commit in commits:
         inside = None if wanted is None else _inside(wanted, commit)
         if inside is not None and len(inside) == 0:
@@ -103,9 +105,12 @@ def load_csr(
             row_lengths, feature, value = _entries(block, pooling, keep, place)
             at = rows if wanted is None else np.searchsorted(wanted, rows[keep])
             lengths[at] = row_lengths
-            chunks.append((feature, value))
+            entries.add(feature, value)
     n_columns = header.n_features if features is None else len(features)
-    matrix = _assemble(lengths, chunks, n_columns)
+    feature, value = entries.join()
+    start: NDArray[Any] = np.zeros(n_rows + 1, np.int32 if len(feature) < 2**31 else np.int64)
+    np.cumsum(lengths, out=start[1:])
+    matrix = csr_matrix((value, feature, start), (n_rows, n_columns))
     if features is not None and np.any(np.diff(features) < 0):
         matrix.sort_indices()
     if documents is None or wanted is None or np.array_equal(documents, wanted):
@@ -132,8 +137,6 @@ def _entries(
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(selected)])
         lengths = np.diff(before[block.start])
         feature, value = feature[selected], value[selected]
-    else:
-        feature, value = feature.copy(), value.copy()  # let go of the row group's buffers
     if pooling.pool == "binarize":
         value = np.ones_like(value)
     return lengths if keep_rows is None else lengths[keep_rows], feature, value
@@ -154,25 +157,37 @@ def _pooled(block: Block, pool: Pool, lengths: NDArray[np.int64]) -> NDArray[np.
             assert_never(pool)
 
 
-def _assemble(
-    lengths: NDArray[np.int64],
-    chunks: list[tuple[NDArray[np.int32], NDArray[np.float32]]],
-    n_columns: int,
-) -> csr_matrix:
-    """Join chunks, dropping each as it is copied: the whole is never held twice."""
-    n_entries = int(lengths.sum())
-    kind = np.int32 if n_entries < 2**31 else np.int64
-    start: NDArray[Any] = np.zeros(len(lengths) + 1, kind)
-    np.cumsum(lengths, out=start[1:])
-    feature: NDArray[Any] = np.empty(n_entries, kind)
-    value = np.empty(n_entries, np.float32)
-    end = n_entries
-    while chunks:
-        chunk_feature, chunk_value = chunks.pop()
-        begin = end - len(chunk_feature)
-        feature[begin:end], value[begin:end] = chunk_feature, chunk_value
-        end = begin
-    return csr_matrix((value, feature, start), (len(lengths), n_columns))
+class _Entries:
+    """Gathers entries: in place where their number is known, else in chunks that are joined."""
+
+    def __init__(self, at_most: int | None) -> None:
+        self._n = 0
+        self._whole = None if at_most is None else _empty(at_most)
+        self._chunks: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+
+    def add(self, feature: NDArray[np.int32], value: NDArray[np.float32]) -> None:
+        begin, self._n = self._n, self._n + len(feature)
+        if self._whole is None:
+            self._chunks.append((feature.copy(), value.copy()))  # lets go of the row group
+        else:
+            self._whole[0][begin : self._n] = feature
+            self._whole[1][begin : self._n] = value
+
+    def join(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        if self._whole is not None:
+            return self._whole[0][: self._n], self._whole[1][: self._n]
+        whole = _empty(self._n)
+        end = self._n
+        while self._chunks:  # each is dropped as it is copied: never the whole twice
+            feature, value = self._chunks.pop()
+            whole[0][end - len(feature) : end] = feature
+            whole[1][end - len(value) : end] = value
+            end -= len(feature)
+        return whole
+
+
+def _empty(n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    return np.empty(n, np.int32), np.empty(n, np.float32)
 
 
 def _places(features: NDArray[np.int64], n_features: int) -> NDArray[np.int32]:

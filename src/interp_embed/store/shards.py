@@ -15,7 +15,7 @@ from interp_embed.store.views import FeatureStats
 
 POOLED_ROWS = 1024
 """Documents in a row group of pooled activations."""
-TOKEN_ITEMS = 100_000
+TOKEN_ITEMS = 50_000
 """Activations (or tokens, where only those are kept) in a row group of tokens, about."""
 
 _INTS, _FLOATS, _BOOLS = map(required_list, (pa.int32(), pa.float32(), pa.bool_()))

@@ -414,7 +414,7 @@ class Store:
         commits = self._log.all()
         live = {name for commit in commits.values() for name in commit.files}
         live |= {part.name for part in self._opened.documents}
-        live |= {f"index/{name}" for name in self._index.live_names(commits)}
+        live |= self._index.live_names(commits)
         snapshots = [entry.name for entry in self._where.entries("snapshots")]
         live |= {f"snapshots/{name}" for name in sorted(snapshots)[-1:]}
         for parent in ("labels", "annotations"):
