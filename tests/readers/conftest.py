@@ -142,6 +142,12 @@ FAMILIES = {
         "mlp",
         {k: v for k, v in _GQA.items() if k not in ("num_key_value_heads", "head_dim")},
     ),
+    "qwen3_moe": Family(
+        "Qwen3MoeConfig",
+        "Qwen3MoeForCausalLM",
+        *_LLAMA_SITES,
+        _GQA | {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    ),
     "bert": Family(
         "BertConfig",
         "BertForMaskedLM",

@@ -93,10 +93,12 @@ def test_a_layer_past_the_end_is_refused_with_the_number_there_is(saved, load, l
         load(saved("llama"), layer=layer)
 
 
-def test_encoders_are_told_from_causal_models_by_what_they_do(saved, load):
-    assert load(saved("llama"))._model.is_causal
-    assert load(saved("gemma3"))._model.is_causal
-    assert not load(saved("bert"))._model.is_causal
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_encoders_are_told_from_causal_models_by_what_they_do(saved, load, dtype):
+    assert load(saved("llama"), dtype=dtype)._model.is_causal
+    assert load(saved("gemma3"), dtype=dtype)._model.is_causal
+    assert load(saved("qwen3_moe"), dtype=dtype)._model.is_causal
+    assert not load(saved("bert"), dtype=dtype)._model.is_causal
 
 
 def test_the_text_part_of_a_multimodal_model_is_read(

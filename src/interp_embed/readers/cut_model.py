@@ -23,6 +23,9 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
 _INDEX = "model.safetensors.index.json"
 _transformers_logging: Any = _untyped_logging
+_NOISE = {torch.float32: 1e-4, torch.bfloat16: 0.02, torch.float16: 0.005}
+"""Largest relative change that is rounding: experts of a mixture compute other tokens with it.
+The other of two tokens changes the state in a bidirectional model many times more."""
 _UNUSED = ("pooler.", "lm_head.", "cls.", "position_ids", "rotary_emb.")
 """Parts that hidden states do not pass, so that files may lack them."""
 
@@ -45,8 +48,10 @@ class CutModel:
         first = self.run([np.array([0, 0], dtype=np.int32)])[0]
         other = self.run([np.array([0, self.n_tokens_known - 1], dtype=np.int32)])[0]
         self.d_in = int(first.shape[-1])
-        # Not a table of families: a causal model shows itself. Where in doubt, a mask is passed.
-        self.is_causal = torch.equal(first[0], other[0])
+        # Not a table of families: in a causal model, the second token does not change the first.
+        change = torch.linalg.vector_norm((first[0] - other[0]).float())
+        size = torch.linalg.vector_norm(first[0].float())
+        self.is_causal = bool(change <= _NOISE[self.dtype] * size)
 
     @classmethod
     def load(cls, folder: Path, *, layer: int, site: Site, device: str, dtype: torch.dtype) -> Self:
@@ -68,7 +73,7 @@ class CutModel:
         model.eval().requires_grad_(requires_grad=False)
         _, layers = _find_layers(model, int(kept.num_hidden_layers))
         tap = attach_tap(layers, layer=layer, site=site, model_type=config.model_type)
-        return cls(model, tap, max_tokens=getattr(config, "max_position_embeddings", None))
+        return cls(model, tap, max_tokens=_count_positions(model))
 
     @torch.inference_mode()
     def run(self, rows: list[NDArray[np.int32]]) -> torch.Tensor:
@@ -154,6 +159,17 @@ def _build(folder: Path, config: PretrainedConfig, dtype: torch.dtype) -> PreTra
         )
     cut: PreTrainedModel = model
     return cut
+
+
+def _count_positions(model: PreTrainedModel) -> int | None:
+    """Return how many tokens the model can see at once, None where it does not say."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin count positions from the padding token's index on.
+            unused = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - unused
+    limit = getattr(model.config, "max_position_embeddings", None)
+    return None if limit is None else int(limit)
 
 
 def _find_layers(model: nn.Module, n_layers: int) -> tuple[str, nn.ModuleList]:
