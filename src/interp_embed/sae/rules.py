@@ -80,7 +80,9 @@ def describe_rule(rule: Rule) -> dict[str, Json]:
 def normalize(hidden: torch.Tensor, kind: Normalization) -> torch.Tensor:
     """Return hidden states, float32 of shape (n_tokens, d_in), as the encoder expects them."""
     if kind == "constant_norm":
-        length = hidden.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+        length = torch.linalg.vector_norm(hidden, dim=1, keepdim=True).clamp_min(
+            torch.finfo(torch.float32).tiny
+        )
         return hidden * (math.sqrt(hidden.shape[1]) / length)
     if kind == "layer_norm":
         centered = hidden - hidden.mean(dim=1, keepdim=True)
@@ -93,7 +95,9 @@ def restore(
 ) -> torch.Tensor:
     """Undo ``normalize`` on a reconstruction of ``hidden``; both of shape (n_tokens, d_in)."""
     if kind == "constant_norm":
-        return reconstruction * (hidden.norm(dim=1, keepdim=True) / math.sqrt(hidden.shape[1]))
+        return reconstruction * (
+            torch.linalg.vector_norm(hidden, dim=1, keepdim=True) / math.sqrt(hidden.shape[1])
+        )
     if kind == "layer_norm":
         spread = hidden.std(dim=1, keepdim=True)
         return reconstruction * spread + hidden.mean(dim=1, keepdim=True)

@@ -134,7 +134,7 @@ def _floor(values: Float, bias: Float, k: int, maxima: Float) -> float:
         return 0.0
     _maxima(values, bias, maxima)
     bound = np.partition(maxima, len(maxima) - k)[len(maxima) - k]
-    return np.nextafter(bound, np.float32(-1.0)) if bound > 0 else 0.0  # type: ignore[no-any-return]
+    return np.nextafter(bound, np.float32(-1.0)) if bound > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from interp_embed.errors import InputError
+from interp_embed.errors import InputError, StoredFileError
 from interp_embed.records import Json
 from interp_embed.sae.formats.files import Checkpoint, Tensors, read_safetensors, take, take_matrix
 from interp_embed.sae.formats.raw import RawSAE, norms_of, require_number, unsupported
 from interp_embed.sae.formats.sites import build_declared, build_site
-from interp_embed.sae.rules import JumpRelu, Rule
+from interp_embed.sae.rules import JumpRelu
 
 FILES = ("hyperparams.json", "checkpoints/final.safetensors")
 FILES_R1 = ("config.json", "sae_weights.safetensors")
@@ -46,8 +46,8 @@ def read(checkpoint: Checkpoint, *, with_decoder: bool) -> RawSAE:
         for side in ("in", "out")
     )
     threshold = require_number(config.get("jump_relu_threshold"), "jump_relu_threshold", path)
-    rule = JumpRelu(torch.tensor(threshold * scale_out))
-    return _build(checkpoint, config, tensors, path, rule, scale_in, with_decoder=with_decoder)
+    cut = torch.tensor(threshold * scale_out)
+    return _build(checkpoint, config, tensors, path, cut, scale_in, with_decoder=with_decoder)
 
 
 def read_r1(checkpoint: Checkpoint, *, with_decoder: bool) -> RawSAE:
@@ -60,9 +60,9 @@ def read_r1(checkpoint: Checkpoint, *, with_decoder: bool) -> RawSAE:
     config = checkpoint.read_config("config.json")
     path = checkpoint.path("sae_weights.safetensors")
     tensors = read_safetensors(path)
-    rule = JumpRelu(take(tensors, path, "log_jumprelu_threshold").float().exp())
+    cut = take(tensors, path, "log_jumprelu_threshold").float().exp()
     scale = _scale_r1(checkpoint, config, tensors, path)
-    return _build(checkpoint, config, tensors, path, rule, scale, with_decoder=with_decoder)
+    return _build(checkpoint, config, tensors, path, cut, scale, with_decoder=with_decoder)
 
 
 def _scale_r1(
@@ -87,7 +87,7 @@ def _build(
     config: Mapping[str, Json],
     tensors: Tensors,
     path: Path,
-    rule: Rule,
+    threshold: torch.Tensor,
     scale: float,
     *,
     with_decoder: bool,
@@ -95,8 +95,13 @@ def _build(
     hook_in, hook_out = config.get("hook_point_in"), config.get("hook_point_out")
     transcoder = hook_out not in (None, hook_in)
     decoder = take_matrix(tensors, path, "decoder.weight")
+    if threshold.ndim and len(threshold) != len(decoder):
+        raise StoredFileError(f"{path}: the thresholds do not fit the {len(decoder)} features")
     include = config.get("sparsity_include_decoder_norm", True)
     has_bias = bool(config.get("use_decoder_bias", True)) and "decoder.bias" in tensors
+    norms = norms_of(decoder, path) if include else None
+    # The threshold is for activations times the decoder's lengths; assemble brings both there.
+    rule = JumpRelu(threshold if norms is None else threshold / norms)
     return RawSAE(
         encoder=take(tensors, path, "encoder.weight"),
         encoder_bias=take(tensors, path, "encoder.bias"),
@@ -112,5 +117,5 @@ def _build(
         declared=build_declared(checkpoint, rule),
         subtract_decoder_bias=config.get("apply_decoder_bias_to_pre_encoder") is True,
         scale=scale,
-        decoder_norm=norms_of(decoder, path) if include else None,
+        decoder_norm=norms,
     )

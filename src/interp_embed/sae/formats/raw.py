@@ -52,7 +52,8 @@ class RawSAE:
     """Constant that the SAE was trained to see its input times."""
     normalization: Normalization = "none"
     decoder_norm: torch.Tensor | None = None
-    """Where activations are chosen and given times the decoder's lengths: those lengths."""
+    """Where activations are in units of the decoder's lengths: those lengths. ``encoder``,
+    ``encoder_bias`` and the thresholds of ``rule`` are still in the units of the encoder."""
 
 
 def assemble(raw: RawSAE, *, file: Path, dtype: str, identity: Mapping[str, Json]) -> PretrainedSAE:
