@@ -9,6 +9,7 @@ from interp_embed.interpret.keywords import (
     KeywordRule,
     label_spans,
 )
+from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.interpret.token_rules import (
     FormRule,
     RuleAnnotator,
@@ -33,6 +34,7 @@ __all__ = [
     "KeywordAnnotator",
     "KeywordLabeller",
     "KeywordRule",
+    "PremadeLabels",
     "RuleAnnotator",
     "TokenContext",
     "TokenLabel",
@@ -40,6 +42,7 @@ __all__ = [
     "choose_examples",
     "label_from_tokens",
     "label_spans",
+    "load_premade_labels",
     "measure_fidelity",
     "measure_label",
     "rule_spans",
