@@ -13,11 +13,11 @@ from interp_embed.dataset.predecessor import (
     iter_documents,
     read_predecessor_pickle,
 )
-from interp_embed.encode import documents_digest, pool_tokens, rows_per_shard
+from interp_embed.encode import pool_tokens, rows_per_shard
 from interp_embed.encode.pooling import failed_documents, join_documents
 from interp_embed.errors import InputError
 from interp_embed.records import Json, Label
-from interp_embed.store import Header, PooledShard, Store, TokenShard
+from interp_embed.store import Header, PooledShard, Store, TokenShard, documents_digest
 
 
 def convert_predecessor(old: str | Path, new: str | Path) -> Dataset:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from interp_embed.dataset.contents import Contents
-from interp_embed.encode import documents_digest, rows_per_shard
+from interp_embed.encode import rows_per_shard
 from interp_embed.errors import InputError
-from interp_embed.store import Store
+from interp_embed.store import Store, documents_digest
 
 
 def copy_documents(contents: Contents, location: str) -> Store:

@@ -17,7 +17,8 @@ from interp_embed.dataset.labelling import (
 from interp_embed.dataset.selection import as_feature
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.errors import InputError
-from interp_embed.interpret import PremadeLabels, TokenContext, load_premade_labels
+from interp_embed.interpret import TokenContext
+from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.records import Label
 from interp_embed.store import Store
 

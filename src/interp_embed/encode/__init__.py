@@ -6,7 +6,6 @@ from interp_embed.encode.pooling import pool_tokens
 from interp_embed.encode.reader import ReaderEncoder
 from interp_embed.encode.run import (
     TokenEstimate,
-    documents_digest,
     encode_dataset,
     estimate_tokens,
     plan_dataset,
@@ -19,7 +18,6 @@ __all__ = [
     "EncodedDocuments",
     "ReaderEncoder",
     "TokenEstimate",
-    "documents_digest",
     "encode_dataset",
     "estimate_tokens",
     "plan_dataset",

@@ -49,6 +49,11 @@ class EmbeddingEncoder:
         """Number of features."""
         return self._weights.n_features
 
+    @property
+    def has_tokens(self) -> bool:
+        """False: activations are of whole documents."""
+        return False
+
     def encode(
         self,
         documents: Sequence[object],

@@ -35,6 +35,11 @@ class DocumentEncoder(Protocol):
         """Number of features."""
         ...
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether single tokens have activations."""
+        ...
+
     def encode(
         self,
         documents: Sequence[object],

@@ -100,6 +100,11 @@ class ReaderEncoder:
         """Number of features."""
         return self._sae.n_features
 
+    @property
+    def has_tokens(self) -> bool:
+        """True."""
+        return True
+
     def encode(
         self,
         documents: Sequence[object],

@@ -1,19 +1,17 @@
 """A whole data set through an encoder, shard by shard, so that no finished work is lost."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from interp_embed._fingerprint import digest_texts
 from interp_embed.encode.encoder import DocumentEncoder
 from interp_embed.errors import InputError
-from interp_embed.readers import document_text
 from interp_embed.records import Json
-from interp_embed.store import Header, Precision, Store, TokenDetail
+from interp_embed.store import Header, Precision, Store, TokenDetail, documents_digest
 from interp_embed.tables import require_column
 
 logger = logging.getLogger(__name__)
@@ -46,11 +44,6 @@ def rows_per_shard(n_documents: int, tokens: TokenDetail) -> int:
     return int(min(2 ** int(np.ceil(np.log2(wanted))), most))
 
 
-def documents_digest(documents: Iterable[object]) -> str:
-    """Return the digest of documents in their order, missing ones included."""
-    return digest_texts(document_text(document) for document in documents)
-
-
 def plan_dataset(
     documents: pd.DataFrame,
     field: str,
@@ -80,6 +73,13 @@ def plan_dataset(
     column = require_column(documents, field, purpose="the text")
     if len(column) == 0:
         raise InputError("the table has no rows: there is nothing to encode")
+    if not encoder.has_tokens:
+        if tokens == "all":
+            raise InputError(
+                "an embedding SAE has no activations of single tokens to keep; leave tokens= out: "
+                "which words carry a feature is computed when it is asked for"
+            )
+        tokens = "none"
     if shard_rows is not None and shard_rows < 1:
         raise InputError(f"shard_rows must be at least 1, got {shard_rows}")
     return Header(

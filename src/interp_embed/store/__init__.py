@@ -1,6 +1,7 @@
 """The data set on disk: Parquet shards that count once their commit record is there."""
 
 from interp_embed.store.appended import StoredAnnotation, StoredLabel
+from interp_embed.store.documents import documents_digest
 from interp_embed.store.matrix import Selection
 from interp_embed.store.records import (
     Commit,
@@ -38,5 +39,6 @@ __all__ = [
     "StoredLabel",
     "TokenDetail",
     "TokenShard",
+    "documents_digest",
     "round_mantissa",
 ]

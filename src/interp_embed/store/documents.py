@@ -1,6 +1,7 @@
 """The user's table in the data set: text and metadata columns, in files of 10,000 documents."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +51,7 @@ def to_table(documents: pd.DataFrame, header: Header) -> Table:
         raise InputError(f"a column named {NUMBER!r} cannot be stored: rename it")
     if header.text_field not in names:
         raise InputError(f"there is no column {header.text_field!r} for the text; got {names}")
-    texts = documents[header.text_field].tolist()
-    if not all(isinstance(text, str) for text in texts):
-        row = next(i for i, text in enumerate(texts) if not isinstance(text, str))
-        raise InputError(f"the text in row {row} is a {type(texts[row]).__name__}, not a string")
-    if digest_texts(texts) != header.documents_digest:
+    if documents_digest(documents[header.text_field]) != header.documents_digest:
         raise InputError("the texts are not those that the header's documents_digest is of")
     arrays = [pa.array(np.arange(len(documents), dtype=np.int32))]
     fields = [pa.field(NUMBER, pa.int32(), nullable=False)]
@@ -66,6 +63,24 @@ def to_table(documents: pd.DataFrame, header: Header) -> Table:
         if is_json:
             json_columns.append(name)
     return Table(pa.table(arrays, schema=pa.schema(fields)), tuple(json_columns))
+
+
+def documents_digest(documents: Iterable[object]) -> str:
+    """Return the digest of documents in their order.
+
+    Documents are texts, or the messages of chats; one that is missing counts as an empty text.
+    """
+    return digest_texts(map(_as_text, documents))
+
+
+def _as_text(document: object) -> str:
+    if isinstance(document, str):
+        return document
+    if isinstance(document, list | tuple | dict | np.ndarray):
+        return json.dumps(document, default=_plain)
+    if document is None or document is pd.NA or document is pd.NaT or document != document:  # noqa: PLR0124 - NaN
+        return ""
+    return str(document)
 
 
 def write_documents(files: DataFiles, table: Table) -> tuple[DocumentsFile, ...]:
@@ -123,13 +138,9 @@ class DocumentsReader:
         return frame.loc[rows]
 
     def load_texts(self, rows: range) -> list[str]:
-        """Return the texts of consecutive documents."""
+        """Return consecutive documents as text, as their digest is made from it."""
         frame = self.load(np.arange(rows.start, rows.stop), [self.text_field])
-        texts = frame[self.text_field].tolist()
-        if not all(isinstance(text, str) for text in texts):
-            folder = self.files.location.describe("docs")
-            raise StoredFileError(f"the files in {folder} hold a text that is not a string")
-        return texts
+        return [_as_text(document) for document in frame[self.text_field].tolist()]
 
     def _read_part(
         self, part: DocumentsFile, wanted: NDArray[np.int64] | None, columns: list[str] | None
