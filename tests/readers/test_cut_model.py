@@ -195,3 +195,33 @@ def test_encoder_decoders_are_refused(load, tokenizer_maker, tmp_path):
 
     with pytest.raises(ValueError, match="encoder-decoder"):
         load(tmp_path)
+
+
+def test_older_names_of_weights_are_understood(saved, load, read_all, tmp_path):
+    shutil.copytree(saved("bert"), tmp_path / "m")
+    path = tmp_path / "m" / "model.safetensors"
+    weights = {
+        key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("Norm.bias", "Norm.beta"): value
+        for key, value in load_file(path).items()
+    }
+    save_file(weights, path, {"format": "pt"})
+
+    _, (hidden,), _, _ = read_all(load(tmp_path / "m"), [TEXT])
+    _, (expected,), _, _ = read_all(load(saved("bert")), [TEXT])
+
+    assert torch.equal(hidden, expected)
+
+
+def test_a_model_without_safetensors_is_read_without_running_code(saved, load, read_all, tmp_path):
+    shutil.copytree(saved("gpt2"), tmp_path / "m")
+    path = tmp_path / "m" / "model.safetensors"
+    torch.save(load_file(path), tmp_path / "m" / "pytorch_model.bin")
+    path.unlink()
+
+    _, (hidden,), _, _ = read_all(load(tmp_path / "m"), [TEXT])
+    _, (expected,), _, _ = read_all(load(saved("gpt2")), [TEXT])
+
+    assert torch.equal(hidden, expected)
+    torch.save({"transformer.h.0.x": Exception("code")}, tmp_path / "m" / "pytorch_model.bin")
+    with pytest.raises(Exception, match="holds more than tensors"):
+        load(tmp_path / "m")

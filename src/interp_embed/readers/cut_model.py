@@ -1,8 +1,7 @@
 """A transformer of which only the first layers are built and loaded, with a tap at its end."""
 
 import copy
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,18 +9,16 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import MODEL_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging as _untyped_logging
 
-from interp_embed._files import read_json
 from interp_embed.errors import InputError, StoredFileError
 from interp_embed.readers.sites import Site, Tap, attach_tap, n_layers_needed
+from interp_embed.readers.weights import read_weights
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
-_INDEX = "model.safetensors.index.json"
 _transformers_logging: Any = _untyped_logging
 _NOISE = {torch.float32: 1e-4, torch.bfloat16: 0.02, torch.float16: 0.005}
 """Largest relative change that is rounding: experts of a mixture compute other tokens with it.
@@ -136,7 +133,7 @@ def _build(folder: Path, config: PretrainedConfig, dtype: torch.dtype) -> PreTra
         bare = model_class(copy.deepcopy(config))
     path, _ = _find_layers(bare, int(config.num_hidden_layers))
     names = set(bare.state_dict())
-    weights = _read_weights(folder, names, path=path, n_layers=int(config.num_hidden_layers))
+    weights = read_weights(folder, names, path=path, n_layers=int(config.num_hidden_layers))
     try:
         with _quiet():
             model, report = model_class.from_pretrained(
@@ -190,88 +187,6 @@ def _final_norms(model: nn.Module, path: str) -> set[str]:
     children = [name for name, _ in model.named_children()]
     top = path.partition(".")[0]
     return set(children[children.index(top) + 1 :])
-
-
-def _read_weights(
-    folder: Path, names: set[str], *, path: str, n_layers: int
-) -> dict[str, torch.Tensor]:
-    """Return the tensors of the first layers, and those outside layers, by the model's names."""
-    files = _weight_files(folder)
-    prefix = _find_prefix(list(files), names, path=path)
-    layer = re.compile(rf"{re.escape(path)}\.(\d+)\.")
-    wanted: dict[Path, dict[str, str]] = {}
-    for key, file in files.items():
-        if not key.startswith(prefix) or key.startswith("lm_head."):
-            continue
-        own = key.removeprefix(prefix)
-        numbered = layer.match(own)
-        if numbered is None or int(numbered.group(1)) < n_layers:
-            wanted.setdefault(file, {})[key] = own
-    weights: dict[str, torch.Tensor] = {}
-    for file, keys in wanted.items():
-        weights |= _read_tensors(file, keys)
-    return weights
-
-
-def _find_prefix(keys: list[str], names: set[str], *, path: str) -> str:
-    """Return what precedes the model's own names in the file, such as ``model.`` or nothing."""
-    first = re.compile(rf"^(.*?){re.escape(path)}\.0\.")
-    prefixes = {match.group(1) for key in keys if (match := first.match(key))}
-    prefixes = {prefix for prefix in prefixes if not prefix or prefix.endswith(".")}
-    if not prefixes:
-        raise StoredFileError(
-            f"the weights hold no tensor named ...{path}.0..., as this kind of model has; the "
-            "files are not those of its config"
-        )
-    present = set(keys)
-    return max(sorted(prefixes), key=lambda prefix: sum(prefix + name in present for name in names))
-
-
-def _weight_files(folder: Path) -> dict[str, Path]:
-    """Return the file of every tensor."""
-    if (folder / _INDEX).is_file():
-        weight_map: Mapping[str, str] = read_json(folder / _INDEX)["weight_map"]
-        return {key: folder / Path(file).name for key, file in weight_map.items()}
-    single = folder / "model.safetensors"
-    found = [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
-    if not found:
-        found = sorted(folder.glob("pytorch_model*.bin"))
-    return {key: file for file in found for key in _tensor_names(file)}
-
-
-def _tensor_names(file: Path) -> list[str]:
-    if file.suffix == ".bin":
-        return list(_load_bin(file))
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return list(opened.keys())
-    except SafetensorError as error:
-        raise StoredFileError(
-            f"{file} is damaged or cut off ({error}); fetch the model again"
-        ) from error
-
-
-def _read_tensors(file: Path, keys: Mapping[str, str]) -> dict[str, torch.Tensor]:
-    """Return tensors of a file under their new names."""
-    if not file.is_file():
-        raise StoredFileError(f"{file} is missing although the index names it; fetch it again")
-    if file.suffix == ".bin":
-        held = _load_bin(file)
-        return {own: held[key] for key, own in keys.items()}
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return {own: opened.get_tensor(key) for key, own in keys.items()}
-    except SafetensorError as error:
-        raise StoredFileError(
-            f"{file} is damaged or cut off ({error}); fetch the model again"
-        ) from error
-
-
-def _load_bin(file: Path) -> dict[str, torch.Tensor]:
-    held: dict[str, torch.Tensor] = torch.load(
-        file, map_location="cpu", weights_only=True, mmap=True
-    )
-    return held
 
 
 @contextmanager
