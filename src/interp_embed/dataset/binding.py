@@ -184,8 +184,8 @@ def bind(sae: object, frame: pd.DataFrame, field: str, *, progress: bool) -> Bin
             usable = collect_documents(list(frame[field]))
             if not usable.texts:
                 raise InputError(f"no document of {field!r} can be used to train the SAE") from None
-            vectors = embed_documents(usable.texts, sae.load_embedder(), progress=progress)
-            sae.fit(vectors)
+            embedder = sae.load_embedder().fit(usable.texts)
+            sae.fit(embed_documents(usable.texts, embedder, progress=progress))
         return EmbeddingBinding(sae)
     raise InputError(
         f"sae must be a LocalSAE, GoodfireSAE or EmbeddingSAE, got {type(sae).__name__}; "
@@ -193,12 +193,13 @@ def bind(sae: object, frame: pd.DataFrame, field: str, *, progress: bool) -> Bin
     )
 
 
-def bind_again(reload: Mapping[str, Json], folder: Path | None, *, device: Device) -> Binding:
+def bind_again(store: Store, *, device: Device) -> Binding:
     """Return the binding that made a stored data set.
 
     Raises:
         InputError: It cannot be made again.
     """
+    reload, folder = store.header.reload, store.folder
     if reload.get("class") == "EmbeddingSAE":
         if folder is None or not (folder / SAE_FOLDER).is_dir():
             raise StoredFileError(
@@ -206,6 +207,9 @@ def bind_again(reload: Mapping[str, Json], folder: Path | None, *, device: Devic
             )
         sae = EmbeddingSAE.load(folder / SAE_FOLDER)
         sae.embedder = str(reload["embedder"])
+        field = store.header.text_field
+        documents = store.load_documents(columns=[field])[field]
+        sae.load_embedder().fit(collect_documents(list(documents)).texts)
         return EmbeddingBinding(sae, kept=True)
     return ReaderBinding(sae_from_metadata(reload, device=device))
 
@@ -243,8 +247,7 @@ class LazyBinding:
             InputError: What made the data set cannot be found.
         """
         if self._binding is None:
-            header = self._store.header
-            self._binding = bind_again(header.reload, self._store.folder, device=self._device)
+            self._binding = bind_again(self._store, device=self._device)
         return self._binding
 
     def is_of_documents(self) -> bool:

@@ -15,6 +15,7 @@ from interp_embed.sae.train import TrainedSAE, train_sae
 from interp_embed.sae.weights import SAEWeights, reconstruction_nmse
 
 if TYPE_CHECKING:
+    from interp_embed.sae.bound import GoodfireSAE, LocalSAE
     from interp_embed.sae.fit_check import SAEFit, check_fit
     from interp_embed.sae.formats import (
         ReaderSAECard,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Declared",
     "EmbeddingSAE",
+    "GoodfireSAE",
+    "LocalSAE",
     "Origin",
     "PretrainedSAE",
     "ReaderSAECard",
@@ -49,6 +52,8 @@ __all__ = [
 
 _WITH_TORCH = {
     "Declared": "pretrained",
+    "GoodfireSAE": "bound",
+    "LocalSAE": "bound",
     "PretrainedSAE": "pretrained",
     "ReaderSAECard": "formats",
     "SAEFit": "fit_check",

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from interp_embed.errors import InputError
-from interp_embed.readers import ChatRule, ModelReader
+from interp_embed.readers import ModelReader
 from interp_embed.records import Json
 from interp_embed.sae.formats import load_pretrained_sae
 from interp_embed.sae.pretrained import PretrainedSAE, ReaderSite
@@ -237,7 +237,7 @@ class GoodfireSAE(BoundSAE):
 
         Args:
             variant_name: ``Llama-3.1-8B-Instruct-SAE-l19`` or ``Llama-3.3-70B-Instruct-SAE-l50``.
-            quantize: Run the model in 8 bits; activations are then less exact.
+            quantize: Not supported; ``dtype="bfloat16"`` halves the memory of float32.
             truncate: Without effect: documents past the context are run in pieces, never cut.
             use_assistant_role: A plain text is the assistant's turn, else the user's.
             device: Such as ``"cuda"`` or ``{"model": …, "sae": …}``; None for the best there is.
@@ -247,9 +247,14 @@ class GoodfireSAE(BoundSAE):
             options: Of ``ModelReader.load``.
 
         Raises:
-            InputError: There is no such variant.
+            InputError: There is no such variant, or ``quantize`` is asked for.
         """
         super().__init__(device=device)
+        if quantize:
+            raise InputError(
+                "8-bit models are not supported: their activations differ from those the SAE was "
+                "trained on; leave quantize out, and use dtype='bfloat16' to save memory"
+            )
         if variant_name not in _GOODFIRE:
             raise InputError(
                 f"there is no Goodfire SAE {variant_name!r}; use one of {', '.join(_GOODFIRE)}"
@@ -271,7 +276,6 @@ class GoodfireSAE(BoundSAE):
             "model": self._model,
             "sae": self._sae,
             "dtype": None if self._dtype == "auto" else self._dtype,
-            "quantize": self.quantize or None,
             **self._options,
         }
         return {"class": "GoodfireSAE", "variant_name": self.variant_name} | {
@@ -293,7 +297,7 @@ class GoodfireSAE(BoundSAE):
             weights.site,
             device=device,
             dtype=self._dtype,
-            options=self._options | ({"quantize": True} if self.quantize else {}),
+            options=self._options,
         )
 
 
@@ -335,15 +339,9 @@ def _load_reader(
     options: Mapping[str, Any],
 ) -> ModelReader:
     """Load the reader an SAE asks for; what the user says wins over what the SAE says."""
-    known = (
-        {}
-        if site is None
-        else {
-            "prepend_bos": site.prepend_bos,
-            "context_size": site.context_size,
-            "center": site.center,
-        }
-    )
+    known = {} if site is None else {"context_size": site.context_size}
+    if site is not None and site.prepend_bos is False:
+        known["prepend_bos"] = False
     return ModelReader.load(
         name,
         layer=layer,
@@ -376,4 +374,4 @@ def _clear_rows(activations: csr_matrix, rows: Sequence[int]) -> csr_matrix:
     )
 
 
-__all__ = ["BoundSAE", "ChatRule", "GoodfireSAE", "LocalSAE", "sae_from_metadata"]
+__all__ = ["BoundSAE", "GoodfireSAE", "LocalSAE", "sae_from_metadata"]

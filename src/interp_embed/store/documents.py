@@ -78,7 +78,7 @@ def _as_text(document: object) -> str:
         return document
     if isinstance(document, list | tuple | dict | np.ndarray):
         return json.dumps(document, default=_plain)
-    if document is None or document is pd.NA or document is pd.NaT or document != document:  # noqa: PLR0124 - NaN
+    if document is None or document is pd.NA or document is pd.NaT or document != document:
         return ""
     return str(document)
 

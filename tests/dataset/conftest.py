@@ -1,0 +1,106 @@
+"""A tiny random Llama with a random SAE in the SAELens layout: real files, real loading."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from interp_embed.sae import LocalSAE
+
+D_IN, N_FEATURES, LAYER = 16, 40, 1
+WORDS = [
+    "the",
+    "soup",
+    "was",
+    "cold",
+    "and",
+    "waiter",
+    "rude",
+    "we",
+    "waited",
+    "long",
+    "for",
+    "a",
+    "table",
+    "lovely",
+    "kind",
+    "good",
+]
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }} </s>{% endfor %}"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=D_IN, intermediate_size=24, num_hidden_layers=3,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=16,
+        bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    known = ["<unk>", "<s>", "</s>", "[", "]", "user", "assistant", "system", *WORDS]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(known)}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_model(tiny_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chat-model")
+    for file in tiny_model.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sae_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sae")
+    generator = torch.Generator().manual_seed(0)
+    encoder = torch.randn(D_IN, N_FEATURES, generator=generator)
+    save_file(
+        {
+            "W_enc": encoder,
+            "b_enc": torch.full((N_FEATURES,), -0.02),
+            "W_dec": (encoder.T / D_IN).contiguous(),
+            "b_dec": torch.zeros(D_IN),
+        },
+        folder / "sae_weights.safetensors",
+    )
+    settings = {
+        "architecture": "standard", "d_in": D_IN, "d_sae": N_FEATURES, "dtype": "float32",
+        "device": "cpu", "apply_b_dec_to_input": False, "normalize_activations": "none",
+        "metadata": {"model_name": "tiny", "hook_name": f"blocks.{LAYER}.hook_resid_post"},
+    }  # fmt: skip
+    (folder / "cfg.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture
+def tiny_sae(tiny_model, tiny_sae_folder):
+    return LocalSAE(
+        sae_id=None, release=str(tiny_sae_folder), model=str(tiny_model), max_norm_ratio=None
+    )
+
+
+@pytest.fixture
+def documents():
+    return [
+        "the soup was cold and the waiter was rude",
+        "we waited long for a table",
+        "lovely soup kind waiter good table",
+        "good good good",
+        "the table was good and the soup was lovely and we waited and waited for the kind waiter",
+    ]
