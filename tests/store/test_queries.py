@@ -1,5 +1,8 @@
 """The shards are plain Parquet: other tools read them as they are."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +29,18 @@ def test_duckdb_reads_every_column_of_every_kind_of_shard(store):
     for folder, n in (("acts", 25), ("tokens", 25), ("docs", 25), ("stats", None)):
         rows = duckdb.read_parquet(f"{store.location}/{folder}/*.parquet").fetchall()
         assert n is None or len(rows) == n
+
+
+def test_the_query_in_the_docs_finds_the_top_documents(store):
+    duckdb = pytest.importorskip("duckdb")
+    page = Path(__file__).parents[2] / "docs" / "store-format.md"
+    query = re.search(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)[1]
+
+    rows = duckdb.sql(query.replace("my_dataset", store.location)).fetchall()
+
+    top = store.top_documents(5, k=10)
+    assert [row[0] for row in rows] == top.document.tolist()
+    assert [row[1] for row in rows] == top.activation.tolist()
 
 
 def test_polars_reads_the_shards(store):
