@@ -5,8 +5,8 @@
 
 Activations are drawn as a sparse autoencoder's look: 65,536 features of which the median one fires
 in 0.23 % of the documents, the 99th percentile in 5.9 %, the top one in 66 %; log-normal values and
-lengths. Shards of 25,000 documents have the same pattern and values of their own. Times are wall-clock, the median and the slowest of many calls, files in the page cache
-and every range read once before (``warm``). One thread.
+lengths. Shards of 25,000 documents have the same pattern and values of their own. Times are
+wall-clock, the median and the slowest of many calls, each made once before (``warm``). One thread.
 
 - sizes: Parquet bytes of each column, pooled and by token, over the number of activations > 0.
 - top: the ten strongest documents of a feature over all documents, from the feature index.
