@@ -5,8 +5,8 @@
 
 Activations are drawn as a sparse autoencoder's look: 65,536 features of which the median one fires
 in 0.23 % of the documents, the 99th percentile in 5.9 %, the top one in 66 %; log-normal values and
-lengths. Times are wall-clock, the median and the slowest of many calls, files in the page cache
-and every range read once before (``warm``). One thread.
+lengths. Shards of 25,000 documents have the same pattern and values of their own. Times are
+wall-clock, the median and the slowest of many calls, each made once before (``warm``). One thread.
 
 - sizes: Parquet bytes of each column, pooled and by token, over the number of activations > 0.
 - top: the ten strongest documents of a feature over all documents, from the feature index.
@@ -46,7 +46,9 @@ def draw_rows(n_rows: int, density: np.ndarray, rng: np.random.Generator) -> tup
     """Return pointers and features of rows in which each feature fires independently."""
     n_draws = rng.poisson(-n_rows * np.log1p(-density))  # with repeats: exact once they are dropped
     feature = np.repeat(np.arange(len(density)), n_draws)
-    key = np.unique(rng.integers(0, n_rows, len(feature)) * len(density) + feature)
+    key = rng.integers(0, n_rows, len(feature)) * len(density) + feature
+    key.sort()
+    key = key[np.diff(key, prepend=-1) > 0]
     row, feature = np.divmod(key, len(density))
     start = np.searchsorted(row, np.arange(n_rows + 1)).astype(np.int64)
     return start, feature.astype(np.int32)
@@ -68,6 +70,24 @@ def draw_pooled(n_documents: int, density: np.ndarray, rng: np.random.Generator)
         total=(maximum * (1 + rng.random(n, np.float32) * (count - 1))).astype(np.float32),
         count=count,
         n_counted=n_counted,
+        errors=(None,) * n_documents,
+    )
+
+
+def vary(pooled: PooledShard, n_documents: int, rng: np.random.Generator) -> PooledShard:
+    """Return the last documents of a shard with new values: cheaper than drawing anew."""
+    first = pooled.n_documents - n_documents
+    start = pooled.start[first:] - pooled.start[first]
+    inside = slice(pooled.start[first], None)
+    factor = rng.uniform(0.5, 2, len(pooled.feature[inside])).astype(np.float32)
+    return PooledShard(
+        start=start,
+        feature=pooled.feature[inside],
+        maximum=pooled.maximum[inside] * factor,
+        peak=pooled.peak[inside],
+        total=pooled.total[inside] * factor,
+        count=pooled.count[inside],
+        n_counted=pooled.n_counted[first:],
         errors=(None,) * n_documents,
     )
 
@@ -135,8 +155,9 @@ def measure_pooled(folder: Path, n_documents: int, rng: np.random.Generator) -> 
     density = feature_densities(rng)
     store = create(folder, n_documents, min(25_000, n_documents), "none")
     write_s = 0.0
+    drawn = draw_pooled(len(store.header.rows_of(0)), density, rng)
     for shard in store.missing():
-        pooled = draw_pooled(len(store.header.rows_of(shard)), density, rng)
+        pooled = vary(drawn, len(store.header.rows_of(shard)), rng)
         begin = time.perf_counter()
         store.write_shard(shard, pooled, None)
         write_s += time.perf_counter() - begin

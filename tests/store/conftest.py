@@ -31,16 +31,25 @@ def make_header(n=25, **changes):
     return Header(**(settings | changes))
 
 
+def scatter(number, seed):
+    """Return numbers that look random and are the same with every version of NumPy."""
+    mixed = np.asarray(number, np.uint64) + np.uint64((seed + 1) * 7_919_000_003)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
 def make_shard(header, shard, seed=0):
     """Return planted token activations and what they pool to; every seventh document failed."""
-    rng = np.random.default_rng([seed, shard])
     rows = header.rows_of(shard)
     errors = tuple("too long" if i % 7 == 6 else None for i in rows)
-    n_tokens = np.array([0 if error else rng.integers(3, 9) for error in errors])
+    n_tokens = (3 + scatter(np.array(rows), seed) % 6).astype(int)
+    n_tokens[[error is not None for error in errors]] = 0
     token_start = np.concatenate([[0], np.cumsum(n_tokens)]).astype(np.int64)
     n = int(n_tokens.sum())
-    dense = rng.lognormal(size=(n, header.n_features)).astype(np.float32)
-    dense *= rng.random(dense.shape) < 0.1
+    entry = np.arange(n * header.n_features, dtype=np.uint64).reshape(n, header.n_features)
+    mixed = scatter(entry, 1000 * seed + shard)
+    dense = ((mixed % 4096 + 1) / 700).astype(np.float32) * ((mixed >> 20) % 10 == 0)
     start = np.concatenate([[0], np.cumsum((dense > 0).sum(1))]).astype(np.int64)
     begin = np.concatenate([np.arange(k) * 2 for k in n_tokens]).astype(np.int32)
     kept = header.tokens == "all"
@@ -65,7 +74,7 @@ def pool(dense, token_start, errors):
         parts["feature"].append(fires)
         parts["maximum"].append(own[:, fires].max(axis=0, initial=0))
         parts["peak"].append(own[:, fires].argmax(axis=0) if b > a else fires)
-        parts["total"].append(own[:, fires].sum(axis=0))
+        parts["total"].append(own[:, fires].sum(axis=0, dtype=np.float64))
         parts["count"].append((own[:, fires] > 0).sum(axis=0))
         start.append(start[-1] + len(fires))
     arrays = {

@@ -447,7 +447,7 @@ def go(writer):
 def test_a_killed_writer_loses_nothing_committed_and_the_rest_is_resumed(
     tmp_path, planted, delay_s
 ):
-    n, location = 100, tmp_path / "killed"
+    n, location = 50, tmp_path / "killed"
     reference = planted.store(tmp_path / "reference", n=n).digest()
     writer = start_writer(location, n)
     go(writer)
@@ -460,12 +460,12 @@ def test_a_killed_writer_loses_nothing_committed_and_the_rest_is_resumed(
     assert store.digest() == reference
     store.gc(older_than_s=0)
     assert not list(location.rglob(".tmp-*"))
-    assert len(list((location / "acts").iterdir())) == 10
+    assert len(list((location / "acts").iterdir())) == 5
     store.verify()
 
 
 def test_two_writers_at_once_make_one_data_set_that_can_be_read_meanwhile(tmp_path, planted):
-    n = 100
+    n = 50
     reference = planted.store(tmp_path / "reference", n=n)
     expected = reference.load_csr().toarray()
     writers = [start_writer(tmp_path / "both", n) for _ in range(2)]
@@ -515,7 +515,7 @@ def test_leftovers_are_collected_once_they_are_old(full):
 
 @given(data=st.data())
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

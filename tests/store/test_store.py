@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -280,6 +281,26 @@ def test_writing_a_committed_shard_again_returns_its_record(store, planted):
     with pytest.raises(StoredFileError, match="shard 1 .* is committed with other activations"):
         store.write_shard(1, *planted.shard(store.header, 1, seed=5))
     store.verify()
+
+
+def test_errors_that_quote_broken_text_are_kept(tmp_path, planted):
+    store = planted.store(tmp_path / "d", shards=[])
+    pooled, tokens = planted.shard(store.header, 0)
+    errors = tuple(error and "cannot read '\ud83d'" for error in pooled.errors)
+
+    store.write_shard(0, replace(pooled, errors=errors), tokens)
+
+    assert store.errors() == {6: "cannot read '?'"}
+    store.verify()
+
+
+def test_a_source_with_tuples_is_the_one_with_lists(tmp_path, planted):
+    header = planted.header(source=MappingProxyType({"layers": (1, 2)}))
+
+    Store.create(tmp_path / "d", header, planted.documents(25))
+    again = Store.create(tmp_path / "d", header, planted.documents(25))
+
+    assert again.header.source == {"layers": [1, 2]}
 
 
 def test_a_dropped_shard_can_be_made_again(store, planted):

@@ -81,6 +81,21 @@ class ShardReader:
                 f"{where} holds {n_read} activations, the commit record says {commit.n_entries}"
             )
 
+    def read_rows(self, commit: Commit) -> tuple[NDArray[np.int32], tuple[str | None, ...]]:
+        """Return the number of counted tokens and the error of each document of a shard."""
+        name, file = self._open(commit, "acts", POOLED_SCHEMA)
+        where = self.files.location.describe(name)
+        try:
+            table = file.read(["doc", "n_counted", "error"], use_threads=False)
+            errors = tuple(table.column("error").to_pylist())
+        except READ_ERRORS as error:
+            raise StoredFileError(f"{where} cannot be read as Parquet ({error})") from error
+        n_counted = table.column("n_counted").to_numpy()
+        fault = _fault_of_numbers(table, commit.first) or fault_of_range(n_counted, 0, "n_counted")
+        if fault:
+            raise StoredFileError(f"{where} does not make sense: {fault}")
+        return n_counted, errors
+
     def read_pooled(self, commit: Commit) -> PooledShard:
         """Return a whole shard of pooled activations."""
         blocks = list(self.iter_blocks(commit, ("max", "peak", "sum", "count")))

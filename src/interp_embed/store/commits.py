@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from interp_embed.errors import StoredFileError
 from interp_embed.records import Json
@@ -51,8 +51,7 @@ class CommitLog:
 
     def create(self, commit: Commit) -> bool:
         """Write a record unless the shard has one; return whether this call did."""
-        content = {"format_version": self._header.format_version, **asdict(commit)}
-        content["files"] = dict(commit.files)
+        content = {"format_version": self._header.format_version, **_values(commit)}
         created = self._location.put_if_absent(commit_name(commit.shard), seal(content))
         if created:
             self._known[commit.shard] = commit
@@ -68,7 +67,7 @@ class CommitLog:
     def write_snapshot(self) -> None:
         """Put all records that are known into one file."""
         commits = self.all()
-        records = [{**asdict(commit), "files": dict(commit.files)} for commit in commits.values()]
+        records = [_values(commit) for commit in commits.values()]
         name = f"snapshots/{len(records):07d}.json"
         self._location.put_if_absent(name, seal({"commits": records}))
 
@@ -129,6 +128,11 @@ def parse_commit(
     if wrong:
         raise StoredFileError(f"{where} is no commit record of this data set: {wrong}")
     return Commit(**{field.name: content[field.name] for field in fields(Commit)})
+
+
+def _values(commit: Commit) -> dict[str, Json]:
+    values = {field.name: getattr(commit, field.name) for field in fields(Commit)}
+    return values | {"files": dict(commit.files)}
 
 
 def _fault(content: object, shard: int | None, header: Header) -> str:

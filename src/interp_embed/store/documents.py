@@ -187,9 +187,9 @@ class DocumentsReader:
                 columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
             else:
                 columns[field.name] = column.to_pandas().array
-        return pd.DataFrame(columns, index=index)
+        return pd.DataFrame(columns).set_axis(index, axis=0)
 
-    def _from_json(self, column: pa.ChunkedArray, name: str) -> NDArray[np.object_]:
+    def _from_json(self, column: pa.ChunkedArray, name: str) -> "pd.Series[Any]":
         try:
             values = [None if text is None else json.loads(text) for text in column.to_pylist()]
         except (ValueError, TypeError, RecursionError) as error:
@@ -197,7 +197,7 @@ class DocumentsReader:
             raise StoredFileError(f"{folder}: column {name!r} is not JSON ({error})") from error
         out = np.empty(len(values), dtype=object)
         out[:] = values
-        return out
+        return pd.Series(out, dtype=object)  # or pandas would guess a type
 
 
 def _part_bytes(part: pa.Table, compression: str = "zstd") -> pa.Buffer:

@@ -58,18 +58,19 @@ def check_header(header: Header) -> None:
     Raises:
         InputError: A value is out of range or of another type.
     """
-    wrong = _fault(asdict(header))
+    wrong = _fault(_values(header))
     if wrong:
         raise InputError(f"the header cannot be used: {wrong}")
 
 
 def differences(ours: Header, stored: Header) -> list[str]:
     """Return in words where two headers differ."""
+    here, there = _values(ours), _values(stored)
     return [
-        f"{field.name} is {_short(getattr(ours, field.name))} here, "
-        f"{_short(getattr(stored, field.name))} there"
-        for field in fields(Header)
-        if field.name not in _APART and getattr(ours, field.name) != getattr(stored, field.name)
+        f"{name} is {_short(here[name])} here, {_short(there[name])} there"
+        for name in here
+        if name not in _APART
+        and digest_settings({name: here[name]}) != digest_settings({name: there[name]})
     ]
 
 
@@ -77,9 +78,7 @@ def header_bytes(opened: Opened) -> bytes:
     """Return the content of ``dataset.json``."""
     content = {
         "format": FORMAT,
-        **asdict(opened.header),
-        "source": dict(opened.header.source),
-        "reload": dict(opened.header.reload),
+        **_values(opened.header),
         "documents": [asdict(file) for file in opened.documents],
         "json_columns": list(opened.json_columns),
         "created_by": dict(opened.created_by),
@@ -112,6 +111,13 @@ def read_header(location: Location) -> Opened:
         raise StoredFileError(f"{where} does not make sense: {wrong}")
     files = tuple(DocumentsFile(**file) for file in documents)
     return Opened(Header(**values), files, tuple(json_columns), created_by)
+
+
+def _values(header: Header) -> dict[str, Json]:
+    values = {field.name: getattr(header, field.name) for field in fields(Header)}
+    if isinstance(header.source, Mapping):
+        values["source"] = dict(header.source)
+    return values
 
 
 def _migrate(content: dict[str, Json], where: str) -> dict[str, Json]:

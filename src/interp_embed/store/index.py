@@ -140,7 +140,10 @@ class FeatureIndex:
 
     def _loaded(self, commits: Mapping[int, Commit]) -> list[Indexed]:
         if self._segments is None:
-            self._segments = self._load(commits)
+            try:
+                self._segments = self._load(commits)
+            except StoredFileError:  # perhaps another process merged segments meanwhile
+                self._segments = self._load(commits)
         return self._segments
 
     def _load(self, commits: Mapping[int, Commit]) -> list[Indexed]:

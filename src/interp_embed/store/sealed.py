@@ -9,7 +9,7 @@ from interp_embed.errors import StoredFileError
 from interp_embed.records import Json
 from interp_embed.store.location import Location
 
-_LONGEST = 2**28
+_LONGEST = 2**30
 _KEY = "check"
 
 

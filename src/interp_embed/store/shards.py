@@ -60,9 +60,11 @@ _DELTA, _SPLIT = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"
 
 
 def round_pooled(pooled: PooledShard, precision: Precision) -> PooledShard:
-    """Return the shard as it will be read back: activations rounded."""
+    """Return the shard as it will be read back: activations rounded, errors valid Unicode."""
+    errors = (e if e is None else e.encode("utf-8", "replace").decode() for e in pooled.errors)
     return replace(
         pooled,
+        errors=tuple(errors),
         maximum=round_mantissa(pooled.maximum, precision),
         total=round_mantissa(pooled.total, precision),
     )

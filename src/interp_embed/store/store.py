@@ -86,6 +86,7 @@ class Store:
             header: What is fixed from now on.
             documents: The user's table: the text and any other columns, one row per document.
                 Values that Parquet cannot hold (lists of messages, mixed types) are kept as JSON.
+                Where the data set exists, the columns that were stored first stay.
 
         Raises:
             InputError: The header or the table cannot be used, or the folder holds other files.
@@ -247,8 +248,7 @@ class Store:
         counted = np.zeros(self.header.n_documents, np.int32)
         for commit in self._log.all().values():
             if commit.shard not in self._counted:
-                blocks = list(self._reader.iter_blocks(commit, ()))
-                self._counted[commit.shard] = np.concatenate([b.n_counted for b in blocks])
+                self._counted[commit.shard], _ = self._reader.read_rows(commit)
             end = commit.first + commit.n_documents
             counted[commit.first : end] = self._counted[commit.shard]
         return counted if selected is None else counted[selected]
@@ -258,10 +258,10 @@ class Store:
         found = {}
         for commit in self._log.all().values():
             if commit.n_failed:
-                for block in self._reader.iter_blocks(commit, ()):
-                    for row, error in enumerate(block.errors):
-                        if error is not None:
-                            found[block.first + row] = error
+                _, errors = self._reader.read_rows(commit)
+                for document, error in enumerate(errors, start=commit.first):
+                    if error is not None:
+                        found[document] = error
         return found
 
     def tokens(self, document: int) -> DocumentTokens:
