@@ -188,12 +188,23 @@ def update_group_max(
     """
     n_rows, n_block = pre.shape
     for row in range(n_rows):
-        for j in range(n_block):
-            v = pre[row, j] + bias[j]
-            group = (first + j) // size
-            if v > best_value[row, group]:
-                best_value[row, group] = v
-                best_feature[row, group] = first + j
+        begin = 0
+        while begin < n_block:
+            group = (first + begin) // size
+            end = min((group + 1) * size - first, n_block)
+            run, run_bias = pre[row, begin:end], bias[begin:end]
+            largest = best_value[row, group]
+            candidates = np.int32(0)
+            for j in range(len(run)):
+                candidates += np.int32(run[j] + run_bias[j] > largest)
+            if candidates > 0:
+                for j in range(len(run)):
+                    v = run[j] + run_bias[j]
+                    if v > largest:
+                        largest = v
+                        best_feature[row, group] = first + begin + j
+                best_value[row, group] = largest
+            begin = end
 
 
 @numba.njit(cache=True, nogil=True)
