@@ -15,6 +15,8 @@ from interp_embed.sae.rules import Gated, GroupMax, JumpRelu, Relu, Rule, TopK
 # either the matrix product takes 5 to 10 % longer.
 TILE_TOKENS = 512
 TILE_FEATURES = 8192
+# Candidates for a TopK held beyond 2 k, before all but the best are dropped.
+_CANDIDATES = 64
 # Pre-activations held at once on an accelerator.
 DEVICE_TILE_BYTES = 2**30
 
@@ -117,21 +119,19 @@ def select_on_host(tiles: HostTiles, hidden: torch.Tensor) -> ActiveFeatures:
 
 
 def _select_best(tiles: HostTiles, rule: TopK | GroupMax, hidden: torch.Tensor) -> ActiveFeatures:
-    bias = tiles.encoder.bias.numpy()
-    held = np.full(len(hidden), 0 if isinstance(rule, TopK) else rule.k)
-    best_feature = np.zeros((len(hidden), rule.k), np.int32)
-    best_value = np.zeros((len(hidden), rule.k), np.float32)
+    bias, k, n_tokens = tiles.encoder.bias.numpy(), rule.k, len(hidden)
+    room = 2 * k + _CANDIDATES if isinstance(rule, TopK) else k
+    held = np.full(n_tokens, 0 if isinstance(rule, TopK) else k)
+    floor = np.zeros(n_tokens, np.float32)
+    best = (np.zeros((n_tokens, room), np.int32), np.zeros((n_tokens, room), np.float32))
     for first, pre in tiles.blocks(hidden):
         here = bias[first : first + pre.shape[1]]
         if isinstance(rule, TopK):
-            token_kernels.update_top_k(pre, here, first, held, best_feature, best_value)
+            token_kernels.update_top_k(pre, here, first, k, held, floor, *best)
         else:
-            size = len(bias) // rule.k
-            token_kernels.update_group_max(pre, here, first, size, best_feature, best_value)
-    count = np.empty(len(hidden), np.int64)
-    end = token_kernels.write_best(
-        held, best_feature, best_value, count, tiles.feature, tiles.value
-    )
+            token_kernels.update_group_max(pre, here, first, len(bias) // k, *best)
+    count = np.empty(n_tokens, np.int64)
+    end = token_kernels.write_best(k, held, *best, count, tiles.feature, tiles.value)
     return tiles.taken(count, end)
 
 
