@@ -55,7 +55,7 @@ def test_hidden_states_that_are_not_finite_are_refused_with_their_token(value):
     broken = HIDDEN.clone()
     broken[300, 3] = value
 
-    with pytest.raises(InputError, match="finite.*those of token 44 of the batch"):
+    with pytest.raises(InputError, match="finite.*those of token 300 of the batch"):
         make().encode(broken)
 
 

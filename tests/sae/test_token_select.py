@@ -49,7 +49,7 @@ def formula(rule, hidden, encoder):
     return out
 
 
-@pytest.mark.parametrize("block", [4096, 100])
+@pytest.mark.parametrize("block", [8192, 100])
 @pytest.mark.parametrize("name", RULES)
 def test_host_and_device_select_what_the_rule_says(monkeypatch, name, block):
     monkeypatch.setattr(token_select, "TILE_FEATURES", block)  # so that rules cross blocks

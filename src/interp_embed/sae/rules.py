@@ -83,7 +83,8 @@ def normalize(hidden: torch.Tensor, kind: Normalization) -> torch.Tensor:
         length = torch.linalg.vector_norm(hidden, dim=1, keepdim=True).clamp_min(
             torch.finfo(torch.float32).tiny
         )
-        return hidden * (math.sqrt(hidden.shape[1]) / length)
+        factor: torch.Tensor = math.sqrt(hidden.shape[1]) / length
+        return hidden * factor
     if kind == "layer_norm":
         centered = hidden - hidden.mean(dim=1, keepdim=True)
         return centered / (centered.std(dim=1, keepdim=True) + 1e-5)
@@ -95,9 +96,10 @@ def restore(
 ) -> torch.Tensor:
     """Undo ``normalize`` on a reconstruction of ``hidden``; both of shape (n_tokens, d_in)."""
     if kind == "constant_norm":
-        return reconstruction * (
-            torch.linalg.vector_norm(hidden, dim=1, keepdim=True) / math.sqrt(hidden.shape[1])
+        factor: torch.Tensor = torch.linalg.vector_norm(hidden, dim=1, keepdim=True) / math.sqrt(
+            hidden.shape[1]
         )
+        return reconstruction * factor
     if kind == "layer_norm":
         spread = hidden.std(dim=1, keepdim=True)
         return reconstruction * spread + hidden.mean(dim=1, keepdim=True)

@@ -87,31 +87,6 @@ def select_gated(
     return end
 
 
-@numba.njit(cache=True, nogil=True)
-def _weaker(value: float, feature: int, other_value: float, other_feature: int) -> bool:
-    """Whether an entry gives way to another: smaller, or equal with a higher feature."""
-    return value < other_value or (value == other_value and feature > other_feature)
-
-
-@numba.njit(cache=True, nogil=True)
-def _sink(best_value: Float, best_feature: Feature, at: int, held: int) -> None:
-    """Move an entry of a heap, weakest on top, down to its place."""
-    value, feature = best_value[at], best_feature[at]
-    while True:
-        child = 2 * at + 1
-        if child >= held:
-            break
-        if child + 1 < held and _weaker(
-            best_value[child + 1], best_feature[child + 1], best_value[child], best_feature[child]
-        ):
-            child += 1
-        if not _weaker(best_value[child], best_feature[child], value, feature):
-            break
-        best_value[at], best_feature[at] = best_value[child], best_feature[child]
-        at = child
-    best_value[at], best_feature[at] = value, feature
-
-
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
 def _maxima(values: Float, bias: Float, maxima: Float) -> None:
     """Write the largest ``values + bias`` of each whole run of 16."""
@@ -138,20 +113,49 @@ def _floor(values: Float, bias: Float, k: int, maxima: Float) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def update_top_k(
-    pre: Float, bias: Float, first: int, held: Index, best_feature: Feature, best_value: Float
-) -> None:
-    """Take a block's positive ``pre + bias`` into the k largest of each row so far.
+def _keep_best(values: Float, features: Feature, n_held: int, k: int) -> float:
+    """Move the k largest of n_held > k entries to the front, in their order; return the smallest.
 
-    ``held`` (n_rows,) counts the entries of each row; ``best_*`` (n_rows, k) are heaps with the
-    weakest on top once k are held. Of equal values the lower feature wins.
+    Of equal values the earlier stay.
+    """
+    smallest = np.partition(values[:n_held], n_held - k)[n_held - k]
+    n_equal = k
+    for i in range(n_held):
+        n_equal -= values[i] > smallest
+    end = 0
+    for i in range(n_held):
+        if values[i] > smallest or (values[i] == smallest and n_equal > 0):
+            n_equal -= values[i] == smallest
+            values[end], features[end] = values[i], features[i]
+            end += 1
+    return smallest  # type: ignore[no-any-return]
+
+
+@numba.njit(cache=True, nogil=True)
+def update_top_k(
+    pre: Float,
+    bias: Float,
+    first: int,
+    k: int,
+    held: Index,
+    floor: Float,
+    best_feature: Feature,
+    best_value: Float,
+) -> None:
+    """Take a block's positive ``pre + bias`` into the candidates for the k largest of each row.
+
+    ``held`` (n_rows,) counts the candidates of each row, ``floor`` (n_rows,) is what others must
+    exceed, ``best_*`` (n_rows, more than k) hold them by feature. Whenever a row is full, the k
+    largest stay. Of equal values the lower feature wins.
     """
     n_rows, n_block = pre.shape
-    k = best_value.shape[1]
+    room = best_value.shape[1]
     maxima = np.empty(n_block // _RUN, np.float32)
     for row in range(n_rows):
         values, features, n_held = best_value[row], best_feature[row], held[row]
-        smallest = values[0] if n_held == k else np.float32(_floor(pre[row], bias, k, maxima))
+        smallest = floor[row]
+        if first == 0:
+            smallest = np.float32(_floor(pre[row], bias, k, maxima))
         for begin in range(0, n_block, _CHUNK):
             chunk = pre[row, begin : begin + _CHUNK]
             chunk_bias = bias[begin : begin + _CHUNK]
@@ -161,21 +165,16 @@ def update_top_k(
             j, at_start = 0, smallest
             while candidates > 0:
                 v = chunk[j] + chunk_bias[j]
-                candidates -= np.int32(v > at_start)
-                if v > smallest:
-                    if n_held < k:
+                if v > at_start:
+                    candidates -= np.int32(1)
+                    if v > smallest:
                         values[n_held], features[n_held] = v, first + begin + j
                         n_held += 1
-                        if n_held == k:
-                            for at in range(k // 2 - 1, -1, -1):
-                                _sink(values, features, at, k)
-                            smallest = values[0]
-                    else:
-                        values[0], features[0] = v, first + begin + j
-                        _sink(values, features, 0, k)
-                        smallest = values[0]
+                        if n_held == room:
+                            smallest = np.float32(_keep_best(values, features, n_held, k))
+                            n_held = k
                 j += 1
-        held[row] = n_held
+        held[row], floor[row] = n_held, smallest
 
 
 @numba.njit(cache=True, nogil=True)
@@ -188,16 +187,28 @@ def update_group_max(
     """
     n_rows, n_block = pre.shape
     for row in range(n_rows):
-        for j in range(n_block):
-            v = pre[row, j] + bias[j]
-            group = (first + j) // size
-            if v > best_value[row, group]:
-                best_value[row, group] = v
-                best_feature[row, group] = first + j
+        begin = 0
+        while begin < n_block:
+            group = (first + begin) // size
+            end = min((group + 1) * size - first, n_block)
+            run, run_bias = pre[row, begin:end], bias[begin:end]
+            largest = best_value[row, group]
+            candidates = np.int32(0)
+            for j in range(len(run)):
+                candidates += np.int32(run[j] + run_bias[j] > largest)
+            if candidates > 0:
+                for j in range(len(run)):
+                    v = run[j] + run_bias[j]
+                    if v > largest:
+                        largest = v
+                        best_feature[row, group] = first + begin + j
+                best_value[row, group] = largest
+            begin = end
 
 
 @numba.njit(cache=True, nogil=True)
 def write_best(
+    k: int,
     held: Index,
     best_feature: Feature,
     best_value: Float,
@@ -205,12 +216,17 @@ def write_best(
     feature: Feature,
     value: Float,
 ) -> int:
-    """Write the positive ones of the best entries of each row by feature; return how many."""
+    """Write the k largest positive ones of the candidates of each row; return how many.
+
+    The candidates of a row are by feature, and so is what is written.
+    """
     end = 0
     for row in range(len(held)):
-        begin_row = end
-        order = np.argsort(best_feature[row, : held[row]])
-        for i in order:
+        begin_row, n_held = end, held[row]
+        if n_held > k:
+            _keep_best(best_value[row], best_feature[row], n_held, k)
+            n_held = k
+        for i in range(n_held):
             if best_value[row, i] > np.float32(0.0):
                 feature[end] = best_feature[row, i]
                 value[end] = best_value[row, i]
