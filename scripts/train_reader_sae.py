@@ -28,17 +28,20 @@ from interp_embed.sae.rows import Rows
 from interp_embed.sae.weights import fit_threshold, measure_reconstruction
 
 
-def shipped(weights: SAEWeights, train: NDArray[np.float32]) -> SAEWeights:
-    """Return the weights as the file holds them: rounded to float16, dead features left out.
+def shipped(
+    weights: SAEWeights, train: NDArray[np.float32]
+) -> tuple[SAEWeights, NDArray[np.float64]]:
+    """Return the weights as the file holds them, and the density of each feature in training.
 
-    The threshold is fitted again to the rounded weights; the order of the features is kept.
-    Features that never fire change neither the others nor the threshold when they go.
+    They are rounded to float16, the threshold is fitted again to the rounded weights, and dead
+    features are left out, which changes neither the others nor the threshold. The order is kept.
     """
     rows = Rows(train)
     rounded = _rounded(weights, np.ones(weights.n_features, np.bool_))
     if weights.threshold is not None:
         rounded = fit_threshold(rounded, rows)
-    return _rounded(rounded, measure_reconstruction(rounded, rows).density > 0)
+    density = measure_reconstruction(rounded, rows).density
+    return _rounded(rounded, density > 0), density[density > 0]
 
 
 def _rounded(weights: SAEWeights, keep: NDArray[np.bool_]) -> SAEWeights:
@@ -69,11 +72,10 @@ def compare_seeds(one: SAEWeights, other: SAEWeights) -> dict[str, float]:
 
 
 def declare(
-    weights: SAEWeights, train: NDArray[np.float32], validation: NDArray[np.float32]
+    weights: SAEWeights, density: NDArray[np.float64], validation: NDArray[np.float32]
 ) -> dict[str, float]:
     """Return what is claimed of the weights: on held-out documents, dead features on training."""
     held_out = measure_reconstruction(weights, Rows(validation))
-    density = measure_reconstruction(weights, Rows(train)).density
     return {
         "variance_explained": round(1.0 - held_out.nmse, 4),
         "l0": round(float(held_out.density.sum()), 2),
@@ -108,9 +110,19 @@ def write(out: Path, weights: SAEWeights, record: dict[str, object]) -> None:
         {name: getattr(weights, name).astype(np.float16) for name in names},
         out / "sae.safetensors",
     )
-    digest = hashlib.sha256((out / "sae.safetensors").read_bytes()).hexdigest()
-    record = {"format": "interp_embed reader SAE", "format_version": 1, **record, "sha256": digest}
+    record = {
+        "format": "interp_embed reader SAE",
+        "format_version": 1,
+        **record,
+        "sha256": digest_file(out / "sae.safetensors"),
+    }
     (out / "sae.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_arguments() -> argparse.Namespace:
@@ -154,9 +166,9 @@ def main() -> None:
     for seed in (options.seed, options.seed + 1):
         begin = time.process_time()
         trained = train_sae(train, replace(settings, seed=seed), validation=validation)
-        runs.append(shipped(trained.weights, train))
+        runs.append(trained.weights)
         print(seed, trained.report, f"CPU {time.process_time() - begin:.0f} s", flush=True)
-    weights = runs[0]
+    weights, density = shipped(runs[0], train)
     record = {
         "k": weights.k,
         "threshold": weights.threshold,
@@ -167,10 +179,18 @@ def main() -> None:
             "prepend_bos": False,
             "context_size": CONTEXT,
         },
-        "declared": declare(weights, train, validation),
+        "declared": declare(weights, density, validation),
         "data": count_data(pieces),
-        "settings": {**asdict(settings), "n_kept": weights.n_features, "tokens": options.tokens},
-        "seed_stability": {"seeds": [options.seed, options.seed + 1], **compare_seeds(*runs)},
+        "settings": {
+            **asdict(settings),
+            "tokens": options.tokens,
+            "n_kept": weights.n_features,
+            "model_sha256": digest_file(get_model_path() / "model.safetensors"),
+        },
+        "seed_stability": {
+            "seeds": [options.seed, options.seed + 1],
+            **compare_seeds(weights, runs[1]),
+        },
     }
     write(options.out, weights, record)
     print(json.dumps(record, indent=2))
