@@ -110,6 +110,7 @@ def write(out: Path, weights: SAEWeights, record: dict[str, object]) -> None:
         {name: getattr(weights, name).astype(np.float16) for name in names},
         out / "sae.safetensors",
     )
+    (out / "sae.safetensors").chmod(0o644)
     record = {
         "format": "interp_embed reader SAE",
         "format_version": 1,
