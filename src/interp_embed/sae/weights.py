@@ -204,18 +204,29 @@ def fit_threshold(weights: SAEWeights, rows: Rows) -> SAEWeights:
     """Return the weights with the threshold above which ``rows`` have k active features in mean.
 
     The threshold lies just below the (k n)-th largest of all n x n_features activations; only
-    those that can still be among the largest are held.
+    those that can still be among the largest are held, at most twice k n of them between cuts: a
+    cut costs as much as what it looks at, so cutting after every block would make a million rows
+    take hours.
     """
     kept = weights.k * len(rows)
-    largest = np.empty(0, np.float32)
+    parts: list[NDArray[np.float32]] = []
+    n_held = 0
     floor = np.float32(0)
     for block in rows.blocks():
         for pre in weights._pre_activations(block):
             pre += weights.encoder_bias
-            largest = np.concatenate([largest, pre[pre > floor]])
-            if len(largest) > kept:
-                largest = np.partition(largest, len(largest) - kept)[len(largest) - kept :]
-                floor = largest[0]
-    if len(largest) < kept:
+            parts.append(pre[pre > floor])
+            n_held += len(parts[-1])
+            if n_held > 2 * kept:
+                largest = _largest(parts, kept)
+                floor = largest.min()
+                parts, n_held = [largest], kept
+    if n_held < kept:
         return replace(weights, threshold=0.0)
-    return replace(weights, threshold=float(np.nextafter(largest.min(), np.float32(0))))
+    smallest = _largest(parts, kept).min()
+    return replace(weights, threshold=float(np.nextafter(smallest, np.float32(0))))
+
+
+def _largest(parts: list[NDArray[np.float32]], kept: int) -> NDArray[np.float32]:
+    whole = np.concatenate(parts)
+    return np.partition(whole, len(whole) - kept)[len(whole) - kept :]
