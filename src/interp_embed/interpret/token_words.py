@@ -20,6 +20,8 @@ from interp_embed.records import Label
 
 SOURCE = "token words"
 _MAX_PARTS = 12
+_MAX_CUTS = 3
+"""Endings or beginnings in one label: more of them are letters, not a form a reader would see."""
 _N_CANDIDATES = 40
 """Keys looked at, those with most of the activation."""
 _MIN_HITS = 3
@@ -224,6 +226,8 @@ def _name(
     chosen = np.flatnonzero(usable)
     chosen = chosen[np.argsort(-weight[chosen], kind="stable")][:_N_CANDIDATES]
     chosen = _best_prefix(chosen, rate, weight, hits, total)
+    if form in ("ending", "beginning"):
+        chosen = chosen[:_MAX_CUTS]
     if not len(chosen):
         return None
     parts = tuple(keys.names[int(found[i])] for i in chosen)
