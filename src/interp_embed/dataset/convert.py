@@ -86,7 +86,7 @@ def _shards(
     matrices = [document.activations for document in documents]
     lengths = [0 if matrix is None else matrix.shape[0] for matrix in matrices]
     token_start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    empty = csr_matrix((0, n_features), dtype=np.float32)
+    empty = csr_matrix(np.empty((0, n_features), np.float32))
     tokens = vstack([empty, *(m for m in matrices if m is not None)], format="csr")
     tokens.sort_indices()
     counted = np.concatenate([document.counted for document in documents])

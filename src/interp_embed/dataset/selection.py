@@ -51,7 +51,7 @@ def as_feature(index: object, n_features: int) -> int:
     return number
 
 
-def as_rows(index: object, n: int, labels: pd.Index) -> NDArray[np.int64]:  # type: ignore[type-arg]
+def as_rows(index: object, n: int, labels: pd.Index) -> NDArray[np.int64]:
     """Return the positions that a slice, a mask or a list of integers means, in its order.
 
     Args:
@@ -94,7 +94,7 @@ def as_rows(index: object, n: int, labels: pd.Index) -> NDArray[np.int64]:  # ty
     )
 
 
-def _aligned(mask: "pd.Series[Any]", labels: pd.Index) -> NDArray[np.bool_]:  # type: ignore[type-arg]
+def _aligned(mask: "pd.Series[Any]", labels: pd.Index) -> NDArray[np.bool_]:
     if mask.index.equals(labels):
         return mask.to_numpy(dtype=bool)
     if len(mask) == len(labels) and mask.index.is_unique and not len(labels.difference(mask.index)):
@@ -116,7 +116,7 @@ def as_frame(data: object) -> pd.DataFrame:
     if isinstance(data, pd.Series):
         return data.to_frame(name=data.name or "text")
     if isinstance(data, str) or hasattr(data, "__fspath__"):
-        return read_table(data)  # type: ignore[arg-type]
+        return read_table(data)
     if hasattr(data, "to_pandas"):  # Arrow tables, Hugging Face and polars
         frame = data.to_pandas()
         if isinstance(frame, pd.DataFrame):

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _DOCUMENTS = 16
 """Documents the check runs, spread over the data set."""
+_FEW_TOKENS = 256
+"""Below so many, the one warning that there are few tokens is not worth showing."""
 
 
 def check_reader(binding: Binding, documents: Sequence[object], tokens: TokenDetail) -> None:
@@ -28,7 +30,8 @@ def check_reader(binding: Binding, documents: Sequence[object], tokens: TokenDet
     fit = measure_reader(binding, documents)
     if fit is None:
         return
-    for warning in fit.warnings:
+    is_small = fit.n_tokens < _FEW_TOKENS
+    for warning in () if is_small and len(fit.warnings) == 1 else fit.warnings:
         logger.warning("%s", warning)
     if tokens == "all":
         source = binding.sae.source

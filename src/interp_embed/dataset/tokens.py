@@ -47,16 +47,16 @@ class TokenAccess:
         found = []
         for position in positions:
             tokens = self._contents.store.tokens(int(self._contents.rows[position]))
-            activations = csr_matrix(tokens.activations)
-            values = np.asarray(activations[:, [feature]].toarray(), np.float32).ravel()
+            column = self.matrix(position)[:, [feature]]
+            values = np.asarray(column.toarray(), np.float32).ravel()
             found.append(TokenValues(self._contents.text(position), tokens.span, values))
         return found
 
     def matrix(self, position: int) -> csr_matrix:
         """Return all activations of a document's tokens, shape (n_tokens, n_features)."""
-        if self._are_kept:
-            row = int(self._contents.rows[position])
-            return csr_matrix(self._contents.store.tokens(row).activations)
+        row = int(self._contents.rows[position])
+        if self._are_kept and (kept := self._contents.store.tokens(row).activations) is not None:
+            return kept
         return self._binding.get().token_matrix(self._contents.document(position))
 
     def marked(

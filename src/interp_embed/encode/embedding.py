@@ -85,7 +85,7 @@ class EmbeddingEncoder:
             progress(len(documents), 0)
         return EncodedDocuments(join_documents(parts, order), None, 0)
 
-    def _pooled(self, vectors: np.ndarray) -> PooledShard:  # type: ignore[type-arg]
+    def _pooled(self, vectors: np.ndarray) -> PooledShard:
         activations = self._weights.encode(vectors)
         n_documents, n_entries = activations.shape[0], activations.nnz
         values = activations.data.astype(np.float32)

@@ -1,5 +1,6 @@
 """A whole data set through an encoder, shard by shard, so that no finished work is lost."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def plan_dataset(
         rows_per_shard=shard_rows or rows_per_shard(len(column), tokens),
         text_field=field,
         documents_digest=documents_digest(column),
-        source=dict(encoder.identity),
+        source=_as_stored(encoder.identity),
         tokens=tokens,
         precision=precision,
         reload=dict(reload or {}),
@@ -112,6 +113,12 @@ def estimate_tokens(
     return TokenEstimate(n_tokens, round(n_tokens * l0 * _BYTES_PER_ENTRY))
 
 
+def _as_stored(identity: Mapping[str, Json]) -> dict[str, Json]:
+    """Return an identity as JSON gives it back: tuples are lists."""
+    stored: dict[str, Json] = json.loads(json.dumps(dict(identity)))
+    return stored
+
+
 def encode_dataset(
     store: Store, encoder: DocumentEncoder, *, progress: bool = True, desc: str = "Encoding"
 ) -> None:
@@ -127,7 +134,7 @@ def encode_dataset(
         InputError: The store was planned for another encoder.
     """
     header = store.header
-    if dict(header.source) != dict(encoder.identity):
+    if _as_stored(header.source) != _as_stored(encoder.identity):
         raise InputError(
             f"{store.location} was planned for another reader or SAE than the one given; "
             "use the same one, or another folder"

@@ -4,16 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from interp_embed.errors import InputError
-from interp_embed.readers import ModelReader
+from interp_embed.readers import ModelReader, Site
+from interp_embed.readers.cut_model import DtypeName
 from interp_embed.records import Json
 from interp_embed.sae.formats import load_pretrained_sae
-from interp_embed.sae.pretrained import PretrainedSAE, ReaderSite
+from interp_embed.sae.pretrained import PretrainedSAE
+from interp_embed.sae.site import ReaderSite
 
 _BUNDLED = "minilm-l3"
 _GOODFIRE = {
@@ -188,13 +191,10 @@ class LocalSAE(BoundSAE):
             "layer": self._layer,
             "site": self._site,
             "dtype": None if self._dtype == "auto" else self._dtype,
-            **self._options,
         }
-        return {
-            "class": "LocalSAE",
-            "sae_id": self.sae_id,
-            "release": self.release,
-        } | {name: value for name, value in chosen.items() if value is not None}
+        named = {"class": "LocalSAE", "sae_id": self.sae_id, "release": self.release}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return named | given | self._options
 
     def _load_weights(self, device: str | None) -> PretrainedSAE:
         folder = bundled_folder(self.release)
@@ -276,11 +276,10 @@ class GoodfireSAE(BoundSAE):
             "model": self._model,
             "sae": self._sae,
             "dtype": None if self._dtype == "auto" else self._dtype,
-            **self._options,
         }
-        return {"class": "GoodfireSAE", "variant_name": self.variant_name} | {
-            name: value for name, value in chosen.items() if value is not None
-        }
+        named = {"class": "GoodfireSAE", "variant_name": self.variant_name}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return named | given | self._options
 
     def _load_weights(self, device: str | None) -> PretrainedSAE:
         return load_pretrained_sae(
@@ -345,9 +344,9 @@ def _load_reader(
     return ModelReader.load(
         name,
         layer=layer,
-        site=where or (site.site if site else "resid_post"),
+        site=cast(Site, where or (site.site if site else "resid_post")),  # checked there
         device=device,
-        dtype=dtype,
+        dtype=cast(DtypeName, dtype),
         **({key: value for key, value in known.items() if value is not None} | dict(options)),
     )
 
@@ -362,7 +361,7 @@ def _device(device: Device, part: str) -> str | None:
     return device[part]
 
 
-def _clear_rows(activations: csr_matrix, rows: Sequence[int]) -> csr_matrix:
+def _clear_rows(activations: csr_matrix, rows: NDArray[np.integer[Any]]) -> csr_matrix:
     if not len(rows):
         return activations
     keep = np.ones(activations.shape[0], np.bool_)

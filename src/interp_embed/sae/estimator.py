@@ -74,9 +74,10 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             InputError: No embedder has this name.
         """
-        if getattr(self, "_loaded", None) is None or self._loaded_name != self.embedder:
-            self._loaded, self._loaded_name = load_embedder(self.embedder), self.embedder
-        return self._loaded
+        held: tuple[str, Embedder] | None = getattr(self, "_held", None)
+        if held is None or held[0] != self.embedder:
+            held = self._held = (self.embedder, load_embedder(self.embedder))
+        return held[1]
 
     def fit(self, X: ArrayLike, y: object = None, *, validation: ArrayLike | None = None) -> Self:
         """Train on embeddings of shape (n_documents, d_in); ``y`` is ignored.

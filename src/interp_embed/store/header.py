@@ -22,7 +22,7 @@ MIGRATIONS: dict[int, Callable[[dict[str, Json]], dict[str, Json]]] = {}
 MAX_DOCUMENTS = 2**31 - 1
 MAX_FEATURES = 2**26
 MAX_SHARDS = 2**20
-_APART = {"reload": {}, "description": ""}
+_APART: dict[str, Json] = {"reload": {}, "description": ""}
 """Keys that do not make two data sets differ, with what they are where a header lacks them."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DOCUMENTS_FILE = re.compile(r"docs/part-\d{6}-[0-9a-f]{8}\.parquet")
@@ -115,8 +115,9 @@ def read_header(location: Location) -> Opened:
 
 def _values(header: Header) -> dict[str, Json]:
     values = {field.name: getattr(header, field.name) for field in fields(Header)}
-    if isinstance(header.source, Mapping):
-        values["source"] = dict(header.source)
+    for name in ("source", "reload"):
+        if isinstance(values[name], Mapping):
+            values[name] = dict(values[name])
     return values
 
 

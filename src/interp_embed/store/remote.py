@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 
 from interp_embed.errors import InputError, StoredFileError
 from interp_embed.store.local import LocalLocation
