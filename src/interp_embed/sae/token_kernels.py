@@ -17,6 +17,7 @@ Feature = NDArray[np.int32]
 
 _CHUNK = 64
 _RUN = 16
+_HALVINGS = 12
 
 
 @numba.njit(cache=True, nogil=True)
@@ -87,29 +88,39 @@ def select_gated(
     return end
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _maxima(values: Float, bias: Float, maxima: Float) -> None:
-    """Write the largest ``values + bias`` of each whole run of 16."""
-    for i in range(len(maxima)):
-        run = values[i * _RUN : (i + 1) * _RUN]
-        run_bias = bias[i * _RUN : (i + 1) * _RUN]
-        largest = run[0] + run_bias[0]
-        for j in range(1, len(run)):
-            largest = max(largest, run[j] + run_bias[j])
-        maxima[i] = largest
-
-
 @numba.njit(cache=True, nogil=True)
 def _floor(values: Float, bias: Float, k: int, maxima: Float) -> float:
-    """Return a value >= 0 below which none of the k largest positive values lies.
+    """Return a value >= 0 that the k largest positive ``values + bias`` exceed.
 
-    The k-th largest of the maxima of runs: at least k values reach it.
+    The values are dealt into ``len(maxima)`` groups. Where k maxima exceed a value, so do the k
+    largest; such a value is found by halving, as counting vectorises and sorting does not.
     """
-    if len(maxima) < 2 * k:
+    width = len(maxima)
+    if width < 2 * k:
         return 0.0
-    _maxima(values, bias, maxima)
-    bound = np.partition(maxima, len(maxima) - k)[len(maxima) - k]
-    return np.nextafter(bound, np.float32(-1.0)) if bound > 0 else 0.0
+    for j in range(width):
+        maxima[j] = values[j] + bias[j]
+    for strip in range(1, len(values) // width):
+        row, row_bias = values[strip * width :][:width], bias[strip * width :][:width]
+        for j in range(width):
+            v = row[j] + row_bias[j]
+            maxima[j] = v if v > maxima[j] else maxima[j]
+    low, high = np.float32(0.0), np.float32(0.0)
+    for j in range(width):
+        high = maxima[j] if maxima[j] > high else high
+    for _ in range(_HALVINGS):
+        middle = np.float32(0.5) * (low + high)
+        above = np.int32(0)
+        for j in range(width):
+            above += np.int32(maxima[j] > middle)
+        if above >= k:
+            low = middle
+        else:
+            high = middle
+    above = np.int32(0)
+    for j in range(width):
+        above += np.int32(maxima[j] > low)
+    return float(low) if above >= k else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
