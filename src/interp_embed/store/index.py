@@ -81,13 +81,13 @@ class FeatureIndex:
                 absorbed.append(indexed)
         scratch = self._location.scratch() or Path(tempfile.mkdtemp())
         try:
-            self._segments = [indexed for indexed in segments if indexed not in absorbed]
-            self._segments.append(self._merge(pending, absorbed, commits, scratch))
+            merged = self._merge(pending, absorbed, commits, scratch)
         except OSError as error:
             where = self._location.describe("index")
             raise StoredFileError(f"{where} could not be built ({error})") from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        self._segments = [*(kept for kept in segments if kept not in absorbed), merged]
         for indexed in absorbed:
             self._delete(indexed.stem)
 
