@@ -7,7 +7,7 @@ import pytest
 
 from interp_embed._fingerprint import digest_texts
 from interp_embed.errors import InputError
-from interp_embed.store import Store, documents
+from interp_embed.store import Store, documents, documents_digest
 
 MESSAGES = [[{"role": "user", "content": "Hi"}], [], [{"role": "assistant", "content": None}]]
 
@@ -92,7 +92,7 @@ def test_texts_that_compress_extremely_well_can_be_read_again(tmp_path, planted)
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pd.DataFrame({"text": ["a", None]}), "the text in row 1 is a"),
+        (pd.DataFrame({"text": ["a", None]}), "the texts are not those"),
         (pd.DataFrame({"body": ["a", "b"]}), "no column 'text' for the text"),
         (pd.DataFrame([["a", "x"], ["b", "y"]], columns=["text", "text"]), "each once"),
         (pd.DataFrame({"text": ["a", "b"], 3: [1, 2]}), "columns must have names"),
@@ -105,3 +105,25 @@ def test_tables_that_cannot_be_stored_are_refused(tmp_path, planted, table, mess
     with pytest.raises(InputError, match=message):
         Store.create(tmp_path / "d", header, table)
     assert not (tmp_path / "d").exists()
+
+
+def test_missing_texts_and_chats_come_back_as_they_were(tmp_path, planted):
+    chat = [{"role": "user", "content": "Hello"}]
+    for name, values in {
+        "missing": ["a", None, float("nan")],
+        "chats": [chat, None, chat],
+        "mixed": ["a", 3, chat],
+        "numbers": [1.5, 2.0, None],
+    }.items():
+        table = pd.DataFrame({"text": pd.Series(values, dtype=object)})
+        header = planted.header(3, documents_digest=documents_digest(table["text"]))
+        store = Store.create(tmp_path / name, header, table)
+
+        back = Store.open(tmp_path / name).load_documents()["text"]
+
+        assert documents_digest(back) == header.documents_digest
+        assert back.isna().tolist() == pd.Series(values, dtype=object).isna().tolist()
+        assert [v for v in back.tolist() if isinstance(v, list | str)] == [
+            v for v in values if isinstance(v, list | str)
+        ]
+        assert store.load_documents()["text"].isna().tolist() == back.isna().tolist()
