@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from interp_embed._model_files import find_model
 from interp_embed.embedders import SentenceEmbedder, embed_documents
-from interp_embed.embedders.names import find_model
 
 WORDS = [
     "the",

@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
+from interp_embed._model_files import find_model
 from interp_embed.embedders import SentenceEmbedder, TfidfEmbedder
-from interp_embed.embedders.names import find_model
 from interp_embed.embedders.shares import TokenVectors, feature_shares, token_vectors
 from interp_embed.errors import InputError
 

@@ -28,7 +28,7 @@ def line(index, text, model="gpt"):
 
 
 def packed(*lines):
-    return gzip.compress("".join(json.dumps(own) + "\n" for own in lines).encode())
+    return gzip.compress("".join(json.dumps(own) + "\n" for own in lines).encode(), mtime=0)
 
 
 @pytest.fixture
@@ -205,10 +205,10 @@ def failing(handler):
         (failing, "answered 503 busy"),
         (b"<html>Not here</html>", "not a whole gzip file .*begins '<html>Not here"),
         (b"", "not a whole gzip file"),
-        (gzip.compress(b"<html>"), "line 1 of .* is not JSON"),
-        (gzip.compress(b"[1]"), "line 1 of .* has no index and description"),
-        (gzip.compress(b"\xff\xfe"), "is not JSON"),
-        (gzip.compress(b"[" * 100_000), "is not JSON"),
+        (gzip.compress(b"<html>", mtime=0), "line 1 of .* is not JSON"),
+        (gzip.compress(b"[1]", mtime=0), "line 1 of .* has no index and description"),
+        (gzip.compress(b"\xff\xfe", mtime=0), "is not JSON"),
+        (gzip.compress(b"[" * 100_000, mtime=0), "is not JSON"),
         (packed({"index": 1}), "no index and description"),
         (packed(line(-1, "x")), "'-1' is no index"),
         (packed(line(1.5, "x")), "'1.5' is no index"),
@@ -234,7 +234,7 @@ def test_answers_that_cannot_be_used_are_errors_that_name_the_source(
 
 
 def test_files_that_unpack_to_too_much_are_refused(server):
-    bomb = gzip.compress(b" " * 3_000_000)
+    bomb = gzip.compress(b" " * 3_000_000, mtime=0)
     server.files["/large"] = b"x" * 3_000_000
 
     assert len(bomb) < 10_000

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from interp_embed.embedders import embed_documents
+from interp_embed.embedders import Embedder, embed_documents, load_embedder
 from interp_embed.embedders.shares import feature_shares, token_vectors
 from interp_embed.encode import DocumentEncoder, EmbeddingEncoder, ReaderEncoder
 from interp_embed.errors import InputError, StoredFileError
@@ -20,7 +20,7 @@ from interp_embed.records import Json
 from interp_embed.sae import EmbeddingSAE
 from interp_embed.sae.bound import BoundSAE, Device, sae_from_metadata
 from interp_embed.store import Store
-from interp_embed.tables import collect_documents
+from interp_embed.tables import collect_documents, require_column
 
 SAE_FOLDER = "sae"
 """Where a data set keeps an embedding SAE that was trained for it."""
@@ -117,13 +117,13 @@ class ReaderBinding:
 class EmbeddingBinding:
     """An embedding SAE, fitted."""
 
-    def __init__(self, sae: EmbeddingSAE, *, kept: bool = False) -> None:
-        self.sae, self._kept = sae, kept
+    def __init__(self, sae: EmbeddingSAE, embedder: Embedder, *, kept: bool = False) -> None:
+        self.sae, self._embedder, self._kept = sae, embedder, kept
 
     @property
     def encoder(self) -> EmbeddingEncoder:
         """The embedder with the SAE."""
-        return EmbeddingEncoder(self.sae.load_embedder(), self.sae.weights_)
+        return EmbeddingEncoder(self._embedder, self.sae.weights_)
 
     @property
     def reload(self) -> Mapping[str, Json]:
@@ -143,7 +143,7 @@ class EmbeddingBinding:
         are given as 0, so that what is marked is what carries the feature.
         """
         texts = [str(document) for document in documents]
-        tokens = token_vectors(self.sae.load_embedder(), texts)
+        tokens = token_vectors(self._embedder, texts)
         shares = feature_shares(tokens, self.sae.weights_.encoder[[feature]])[:, 0]
         found = []
         for number, text in enumerate(texts):
@@ -178,15 +178,15 @@ def bind(sae: object, frame: pd.DataFrame, field: str, *, progress: bool) -> Bin
     if isinstance(sae, BoundSAE):
         return ReaderBinding(sae)
     if isinstance(sae, EmbeddingSAE):
+        texts = collect_documents(list(require_column(frame, field, purpose="the text"))).texts
+        if not texts:
+            raise InputError(f"no document of {field!r} can be used to train the SAE")
+        embedder = load_embedder(sae.embedder).fit(texts)
         try:
             check_is_fitted(sae, "weights_")
         except NotFittedError:
-            usable = collect_documents(list(frame[field]))
-            if not usable.texts:
-                raise InputError(f"no document of {field!r} can be used to train the SAE") from None
-            embedder = sae.load_embedder().fit(usable.texts)
-            sae.fit(embed_documents(usable.texts, embedder, progress=progress))
-        return EmbeddingBinding(sae)
+            sae.fit(embed_documents(texts, embedder, progress=progress))
+        return EmbeddingBinding(sae, embedder)
     raise InputError(
         f"sae must be a LocalSAE, GoodfireSAE or EmbeddingSAE, got {type(sae).__name__}; "
         "LocalSAE.default() needs no download"
@@ -209,8 +209,8 @@ def bind_again(store: Store, *, device: Device) -> Binding:
         sae.embedder = str(reload["embedder"])
         field = store.header.text_field
         documents = store.load_documents(columns=[field])[field]
-        sae.load_embedder().fit(collect_documents(list(documents)).texts)
-        return EmbeddingBinding(sae, kept=True)
+        embedder = load_embedder(sae.embedder).fit(collect_documents(list(documents)).texts)
+        return EmbeddingBinding(sae, embedder, kept=True)
     return ReaderBinding(sae_from_metadata(reload, device=device))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
@@ -352,13 +353,21 @@ def _load_reader(
 
 
 def _device(device: Device, part: str) -> str | None:
-    if device is None or isinstance(device, str):
-        return device
-    if set(device) != {"model", "sae"}:
+    if device is None:
+        return None
+    if isinstance(device, Mapping) and set(device) != {"model", "sae"}:
         raise InputError(
             f"device must be a name, or {{'model': …, 'sae': …}}, got keys {sorted(device)}"
         )
-    return device[part]
+    name = device if isinstance(device, str) else device[part]
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"the device {name!r} cannot be used here ({str(error).splitlines()[0][:120]}); use "
+            "'cpu', or leave device out for the best there is"
+        ) from error
+    return name
 
 
 def _clear_rows(activations: csr_matrix, rows: NDArray[np.integer[Any]]) -> csr_matrix:

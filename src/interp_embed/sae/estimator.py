@@ -10,7 +10,6 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from interp_embed.embedders import Embedder, load_embedder
 from interp_embed.records import TrainingReport
 from interp_embed.sae.checkpoint import Origin, load_sae, save_sae
 from interp_embed.sae.matrix import check_embeddings
@@ -67,17 +66,6 @@ class EmbeddingSAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             InputError: A value is out of range.
         """
         return TrainingSettings(**{f.name: getattr(self, f.name) for f in fields(TrainingSettings)})
-
-    def load_embedder(self) -> Embedder:
-        """Return the embedder that the data set's documents go through; loaded once.
-
-        Raises:
-            InputError: No embedder has this name.
-        """
-        held: tuple[str, Embedder] | None = getattr(self, "_held", None)
-        if held is None or held[0] != self.embedder:
-            held = self._held = (self.embedder, load_embedder(self.embedder))
-        return held[1]
 
     def fit(self, X: ArrayLike, y: object = None, *, validation: ArrayLike | None = None) -> Self:
         """Train on embeddings of shape (n_documents, d_in); ``y`` is ignored.

@@ -1,0 +1,63 @@
+"""What importing the package and asking the command line for help costs."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import interp_embed
+
+HEAVY = {"torch", "transformers", "openai", "sentence_transformers", "sklearn", "pandas"}
+
+
+def modules_after(code):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_no_heavy_library():
+    assert not modules_after("import interp_embed") & HEAVY
+
+
+def test_the_help_loads_no_heavy_library():
+    code = (
+        "import sys; sys.argv = ['interp-embed', '--help']\n"
+        "from interp_embed.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass"
+    )
+    assert not modules_after(code) & HEAVY
+
+
+def test_importing_the_saes_loads_no_torch():
+    assert "torch" not in modules_after("import interp_embed.sae")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "interp_embed",
+        *(
+            f"interp_embed.{module.name}"
+            for module in pkgutil.iter_modules(interp_embed.__path__)
+            if module.ispkg and module.name != "cli"
+        ),
+    ],
+)
+def test_every_public_name_exists(name):
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert getattr(module, public) is not None
+
+
+def test_a_name_that_is_none_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Datasets'"):
+        interp_embed.Datasets  # noqa: B018
