@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+LENS_VENV ?= .venv-bench-lens
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -26,8 +27,8 @@ test-slow: install
 	$(BIN)/python -m pytest -q -m 'slow and not network and not gpu'
 
 lint: install
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
 
 types: install
 	$(BIN)/mypy
@@ -39,8 +40,8 @@ check: lint types layers
 	$(MAKE) test
 
 fix: install
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts
 
 # The predecessor in an environment of its own: its pins and ours need not agree.
 $(BENCH_VENV)/.installed: constraints.txt
@@ -49,11 +50,20 @@ $(BENCH_VENV)/.installed: constraints.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet hypothesaes==2.0.1 safetensors
 	touch $(BENCH_VENV)/.installed
 
-bench: install $(BENCH_VENV)/.installed
+$(LENS_VENV)/.installed: constraints.txt
+	test -x $(LENS_VENV)/bin/python || $(PYTHON) -m venv $(LENS_VENV)
+	$(LENS_VENV)/bin/python -m pip install --quiet torch==2.13.0
+	$(LENS_VENV)/bin/python -m pip install --quiet sae-lens==6.54.12 transformer-lens==3.9.0
+	touch $(LENS_VENV)/.installed
+
+bench: install $(BENCH_VENV)/.installed $(LENS_VENV)/.installed
 	$(BIN)/python benchmarks/train_sae.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/select_features.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/embed.py
 	$(BIN)/python benchmarks/recovery.py
+	$(BIN)/python benchmarks/encode.py --predecessor $(LENS_VENV)/bin/python
+	$(BIN)/python benchmarks/encode.py --predecessor $(LENS_VENV)/bin/python --features 65536 --documents 16
+	$(BIN)/python benchmarks/store.py --documents 50000
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(LENS_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
