@@ -70,6 +70,16 @@ class _Sorted:
     activations: csr_matrix
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What is stored of some counted tokens."""
+
+    document: NDArray[np.int64]
+    position: NDArray[np.int64]
+    activations: csr_matrix | None
+    """None where only the places are wanted."""
+
+
 class ReaderEncoder:
     """A source of hidden states and the SAE that reads them."""
 
@@ -127,13 +137,11 @@ class ReaderEncoder:
                 tokenized[number] = self._source.tokenize(document)  # type: ignore[arg-type]
             except InputError as error:
                 reasons[number] = str(error)
-        parts, kept = self._run(tokenized, reasons, keep=tokens == "all", progress=progress)
+        parts, kept = self._run(tokenized, reasons, tokens=tokens, progress=progress)
         if progress is not None and reasons:
             progress(len(reasons), 0)
         pooled = _assemble(parts, reasons, len(documents))
-        shard = None
-        if tokens != "none":
-            shard = _token_shard(len(documents), tokenized, kept if tokens == "all" else None)
+        shard = None if tokens == "none" else _token_shard(len(documents), tokenized, kept, tokens)
         n_tokens = sum(len(document.token_ids) for document in tokenized.values())
         return EncodedDocuments(pooled, shard, n_tokens)
 
@@ -142,18 +150,20 @@ class ReaderEncoder:
         tokenized: Mapping[int, TokenizedDocument],
         reasons: dict[int, str],
         *,
-        keep: bool,
+        tokens: TokenDetail,
         progress: Progress | None,
-    ) -> tuple[list[tuple[NDArray[np.int64], PooledShard]], list[_Sorted]]:
+    ) -> tuple[list[tuple[NDArray[np.int64], PooledShard]], list[_Kept]]:
         """Return pooled documents in groups; what fails goes to ``reasons``."""
         parts: list[tuple[NDArray[np.int64], PooledShard]] = []
-        kept: list[_Sorted] = []
+        kept: list[_Kept] = []
 
         def take(group: _Sorted) -> None:
             pooled = pool_tokens(group.token_start, group.position, group.activations)
             parts.append((group.documents, pooled))
-            if keep:
-                kept.append(group)
+            if tokens != "none":
+                owner = np.repeat(group.documents, np.diff(group.token_start))
+                activations = group.activations if tokens == "all" else None
+                kept.append(_Kept(owner, group.position, activations))
             if progress is not None:
                 run = sum(len(tokenized[i].token_ids) for i in group.documents.tolist())
                 progress(len(group.documents), run)
@@ -246,41 +256,39 @@ def _without_counted(pooled: PooledShard) -> PooledShard:
 
 
 def _token_shard(
-    n: int, tokenized: Mapping[int, TokenizedDocument], kept: list[_Sorted] | None
+    n: int,
+    tokenized: Mapping[int, TokenizedDocument],
+    kept: list[_Kept],
+    detail: TokenDetail,
 ) -> TokenShard:
+    """Return the tokens of n documents, with the activations that are kept of them."""
     lengths = [len(tokenized[i].token_ids) if i in tokenized else 0 for i in range(n)]
     token_start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     n_tokens = int(token_start[-1])
     span = np.zeros((n_tokens, 2), np.int32)
-    counted = np.zeros(n_tokens, np.bool_)
     for number, document in tokenized.items():
-        rows = slice(token_start[number], token_start[number + 1])
-        span[rows], counted[rows] = document.span, document.counted
-    if kept is None:
-        return TokenShard(token_start, span, counted, None, None, None)
-    # Rows of the activations, placed at the tokens they belong to.
-    counts = np.zeros(n_tokens, np.int64)
-    counted = np.zeros(n_tokens, np.bool_)  # what the check of norms left
-    rows_of = np.full(n_tokens, -1, np.int64)
-    stacked = vstack([group.activations for group in kept], format="csr") if kept else None
+        span[token_start[number] : token_start[number + 1]] = document.span
+    row_of = np.full(n_tokens, -1, np.int64)  # of each counted token among all that are kept
     first = 0
-    for group in kept:
-        owner = np.repeat(group.documents, np.diff(group.token_start))
-        at = token_start[owner] + group.position
-        rows_of[at] = first + np.arange(len(at))
-        counted[at] = True
-        counts[at] = np.diff(group.activations.indptr)
+    for part in kept:
+        at = token_start[part.document] + part.position
+        row_of[at] = first + np.arange(len(at))
         first += len(at)
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    if stacked is None:
-        empty = np.empty(0, np.int32), np.empty(0, np.float32)
-        return TokenShard(token_start, span, counted, start, *empty)
-    ordered = stacked[rows_of[rows_of >= 0]]
+    counted = row_of >= 0
+    if detail != "all":
+        return TokenShard(token_start, span, counted, None, None, None)
+    held = [part.activations for part in kept if part.activations is not None]
+    if not held:
+        none = np.empty(0, np.int32), np.empty(0, np.float32)
+        return TokenShard(token_start, span, counted, np.zeros(n_tokens + 1, np.int64), *none)
+    ordered = vstack(held, format="csr")[row_of[counted]]
+    counts = np.zeros(n_tokens, np.int64)
+    counts[counted] = np.diff(ordered.indptr)
     return TokenShard(
         token_start,
         span,
         counted,
-        start,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         ordered.indices.astype(np.int32),
         ordered.data.astype(np.float32),
     )
