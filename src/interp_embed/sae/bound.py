@@ -24,6 +24,10 @@ _GOODFIRE = {
     "Llama-3.1-8B-Instruct-SAE-l19": "meta-llama/Llama-3.1-8B-Instruct",
     "Llama-3.3-70B-Instruct-SAE-l50": "meta-llama/Llama-3.3-70B-Instruct",
 }
+_GOODFIRE_FILES = {
+    "Llama-3.1-8B-Instruct-SAE-l19": "Llama-3.1-8B-Instruct-SAE-l19.pth",
+    "Llama-3.3-70B-Instruct-SAE-l50": "Llama-3.3-70B-Instruct-SAE-l50.pt",
+}
 _LABELS = "nickjiang/feature_labels"
 
 Device = str | Mapping[str, str] | None
@@ -283,9 +287,13 @@ class GoodfireSAE(BoundSAE):
         return named | given | self._options
 
     def _load_weights(self, device: str | None) -> PretrainedSAE:
-        return load_pretrained_sae(
-            self._sae or f"Goodfire/{self.variant_name}", format="goodfire", device=device
-        )
+        file = _GOODFIRE_FILES[self.variant_name]
+        if self._sae is None:
+            repository = f"Goodfire/{self.variant_name}"
+            return load_pretrained_sae(repository, sae_id=file, format="goodfire", device=device)
+        given = Path(self._sae).expanduser()
+        path = given / file if given.is_dir() else given
+        return load_pretrained_sae(path, format="goodfire", device=device)
 
     def _load_source(self, weights: PretrainedSAE, device: str | None) -> ModelReader:
         match = re.search(r"-l(\d+)$", self.variant_name)
