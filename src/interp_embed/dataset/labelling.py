@@ -35,6 +35,8 @@ class LabelOutcome:
     """By feature; those that no word tells apart are left out."""
     fidelity: Mapping[int, Fidelity]
     """How well each label's words alone tell where its feature fires, on other documents."""
+    density: Mapping[int, float]
+    """Share of these other documents in which each labelled feature fires."""
     unlabelled: tuple[int, ...]
     """Features asked for that have no label."""
     contexts: Mapping[int, tuple[TokenContext, ...]]
@@ -45,11 +47,17 @@ class LabelOutcome:
     """Documents the fidelity was measured on."""
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a label: feature, label, f1, precision, recall, n; best F1 first."""
+        """Return a row a label, those first that tell most.
+
+        ``over_chance`` is F1 between that of a label that is always true, 0, and 1: a label of a
+        feature that fires nearly everywhere has a high F1 and tells nothing.
+        """
         rows = [
             {
                 "feature": feature,
                 "label": label.text,
+                "density": self.density[feature],
+                "over_chance": _over_chance(self.fidelity[feature].f1, self.density[feature]),
                 "f1": self.fidelity[feature].f1,
                 "precision": self.fidelity[feature].precision,
                 "recall": self.fidelity[feature].recall,
@@ -57,9 +65,12 @@ class LabelOutcome:
             }
             for feature, label in sorted(self.labels.items())
         ]
-        columns = ["feature", "label", "f1", "precision", "recall", "n"]
+        columns = [
+            "feature", "label", "density", "over_chance", "f1", "precision", "recall", "n",
+        ]  # fmt: skip
         frame = pd.DataFrame(rows, columns=columns)
-        return frame.sort_values(["f1", "feature"], ascending=[False, True], ignore_index=True)
+        order = ["over_chance", "feature"]
+        return frame.sort_values(order, ascending=[False, True], ignore_index=True)
 
     def summary(self) -> str:
         """Return one sentence."""
@@ -69,6 +80,12 @@ class LabelOutcome:
             f"{len(self.labels)} features labelled from {self.n_label_documents} documents{median} "
             f"on {self.n_measure_documents} others; {len(self.unlabelled)} have no label"
         )
+
+
+def _over_chance(f1: float, density: float) -> float:
+    """Return how far F1 is from that of "always true" (0) to 1; NaN where that is 1 already."""
+    always = 2 * density / (1 + density)
+    return (f1 - always) / (1 - always) if always < 1 else float("nan")
 
 
 def label_by_tokens(

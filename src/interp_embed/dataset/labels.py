@@ -99,12 +99,15 @@ class LabelBook:
             texts = [contents.text(position) for position in making]
             labels, contexts = label_by_tokens(texts, found.tokens, n_features, features)
         held_out = [contents.text(position) for position in measuring]
-        fidelity = measure_labels(held_out, activations[measuring], labels)
+        others = activations[measuring]
+        fidelity = measure_labels(held_out, others, labels)
+        density = np.bincount(others.indices, minlength=n_features) / len(measuring)
         scores = {feature: measured.f1 for feature, measured in fidelity.items()}
         self._store.append_labels(LABELS, list(labels.values()), scores)
         return LabelOutcome(
             labels=labels,
             fidelity=fidelity,
+            density={feature: float(density[feature]) for feature in labels},
             unlabelled=tuple(feature for feature in features if feature not in labels),
             contexts=contexts,
             n_label_documents=len(making),
