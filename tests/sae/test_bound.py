@@ -5,7 +5,8 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from interp_embed import Dataset
 from interp_embed.errors import InputError
-from interp_embed.sae import GoodfireSAE, LocalSAE
+from interp_embed.readers import PrecomputedSource, SavedHidden
+from interp_embed.sae import BoundSAE, GoodfireSAE, LocalSAE
 from interp_embed.sae.bound import bundled_folder, sae_from_metadata
 
 LAYER = 19
@@ -150,3 +151,26 @@ def test_goodfires_files_are_found_in_a_hub_cache_on_disk(goodfire, tmp_path, mo
     sae = GoodfireSAE(model=str(folder / "model"))
 
     assert sae.weights.n_features == 24
+
+
+def test_states_computed_elsewhere_and_a_given_sae_make_a_data_set(tiny_sae, documents, tmp_path):
+    states = {
+        text: next(tiny_sae.source.iter_hidden([tiny_sae.source.tokenize(text)]))
+        for text in documents[:3]
+    }
+    saved = [
+        SavedHidden.from_arrays(text, batch.hidden.numpy(), tiny_sae.source.tokenize(text).span)
+        for text, batch in states.items()
+    ]
+    source = PrecomputedSource.from_arrays(saved)
+    bound = BoundSAE.of(source, tiny_sae.weights)
+
+    dataset = Dataset(documents[:3], bound, save_path=tmp_path / "d", progress=False)
+
+    assert dataset.latents().shape == (3, 40)
+    assert dataset.latents().nnz > 0
+    opened = Dataset.load_from_file(tmp_path / "d")
+    with pytest.raises(InputError, match="pass sae="):
+        opened[0].token_activations(1)
+    again = Dataset.load_from_file(tmp_path / "d", sae=bound)
+    assert again[0].token_activations(1) == dataset[0].token_activations(1)

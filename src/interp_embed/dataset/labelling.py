@@ -21,6 +21,9 @@ from interp_embed.interpret import (
 from interp_embed.records import Fidelity, Label
 from interp_embed.store import TokenShard
 
+STRONG = 0.3
+"""Share of a feature's largest activation that a token must exceed for a label: weak activations
+are many and say little, so that a label made from all of them would name what they happen on."""
 MIN_DOCUMENTS = 10
 """Documents a feature must fire in to be labelled: in fewer, words are chance."""
 _BLOCK = 512
@@ -34,9 +37,10 @@ class LabelOutcome:
     labels: Mapping[int, Label]
     """By feature; those that no word tells apart are left out."""
     fidelity: Mapping[int, Fidelity]
-    """How well each label's words alone tell where its feature fires, on other documents."""
+    """How well each label's words alone tell where its feature fires, on other documents; for
+    features of tokens, where it fires strongly (``STRONG``)."""
     density: Mapping[int, float]
-    """Share of these other documents in which each labelled feature fires."""
+    """Share of these other documents in which each labelled feature fires so."""
     unlabelled: tuple[int, ...]
     """Features asked for that have no label."""
     contexts: Mapping[int, tuple[TokenContext, ...]]
@@ -91,7 +95,7 @@ def _over_chance(f1: float, density: float) -> float:
 def label_by_tokens(
     texts: Sequence[str],
     tokens: TokenShard,
-    n_features: int,
+    cuts: NDArray[np.float32],
     features: Sequence[int],
 ) -> tuple[dict[int, Label], dict[int, tuple[TokenContext, ...]]]:
     """Return labels and strongest contexts of features of tokens.
@@ -99,23 +103,22 @@ def label_by_tokens(
     Args:
         texts: The documents, n_documents.
         tokens: Their tokens with every activation.
-        n_features: Features of the SAE.
+        cuts: By feature, the activation up to which a token is left out, shape (n_features,).
         features: Those to label.
     """
     if tokens.start is None or tokens.feature is None or tokens.value is None:
         raise InputError("labels by tokens need the activations of every token")
     index = WordIndex(texts)
     owner = np.repeat(np.arange(len(texts)), np.diff(tokens.token_start))  # (n_tokens,)
-    shape = (len(owner), n_features)
+    shape = (len(owner), len(cuts))
     columns = csc_matrix(csr_matrix((tokens.value, tokens.feature, tokens.start), shape))
     labels: dict[int, Label] = {}
     contexts: dict[int, tuple[TokenContext, ...]] = {}
     for feature in features:
         entries = slice(columns.indptr[feature], columns.indptr[feature + 1])
-        at = columns.indices[entries]
-        found = label_from_tokens(
-            index, FeatureTokens(owner[at], tokens.span[at], columns.data[entries]), feature
-        )
+        strong = columns.data[entries] > cuts[feature]
+        at, values = columns.indices[entries][strong], columns.data[entries][strong]
+        found = label_from_tokens(index, FeatureTokens(owner[at], tokens.span[at], values), feature)
         contexts[feature] = found.contexts
         if found.label is not None:
             labels[feature] = found.label
@@ -132,7 +135,10 @@ def label_by_documents(
 
 
 def measure_labels(
-    texts: Sequence[str], activations: csr_matrix, labels: Mapping[int, Label]
+    texts: Sequence[str],
+    activations: csr_matrix,
+    labels: Mapping[int, Label],
+    cuts: NDArray[np.float32],
 ) -> dict[int, Fidelity]:
     """Return how well labels tell where their features fire.
 
@@ -140,6 +146,7 @@ def measure_labels(
         texts: Documents that the labels were not made from.
         activations: Their pooled activations, shape (n_documents, n_features).
         labels: By feature.
+        cuts: By feature, the activation above which a document counts as having it.
     """
     columns = csc_matrix(activations)
     features = list(labels)
@@ -150,6 +157,6 @@ def measure_labels(
         for column, feature in enumerate(block):
             fires: NDArray[np.bool_] = np.zeros(len(texts), bool)
             rows = slice(columns.indptr[feature], columns.indptr[feature + 1])
-            fires[columns.indices[rows]] = columns.data[rows] > 0
+            fires[columns.indices[rows]] = columns.data[rows] > cuts[feature]
             measured[feature] = measure_fidelity(annotations.verdicts[:, column], fires)
     return measured

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.labelling import (
     MIN_DOCUMENTS,
+    STRONG,
     LabelOutcome,
     label_by_documents,
     label_by_tokens,
@@ -87,21 +89,25 @@ class LabelBook:
         activations = contents.load_csr("max")
         n_features = self._store.header.n_features
         if features is None:
-            density = np.bincount(activations.indices, minlength=n_features)
-            features = np.flatnonzero(density >= MIN_DOCUMENTS).tolist()
+            counts = np.bincount(activations.indices, minlength=n_features)
+            features = np.flatnonzero(counts >= MIN_DOCUMENTS).tolist()
         contexts: dict[int, tuple[TokenContext, ...]] = {}
+        cuts: NDArray[np.float32]
         if self._binding.is_of_documents():
             texts = [contents.text(position) for position in making]
             labels = label_by_documents(texts, activations[making], features)
+            cuts = np.zeros(n_features, np.float32)
         else:
             found = TokenAccess(contents, self._binding).for_labels(making, _LABEL_TOKENS)
             making = list(found.positions)
             texts = [contents.text(position) for position in making]
-            labels, contexts = label_by_tokens(texts, found.tokens, n_features, features)
+            cuts = np.float32(STRONG) * activations[making].max(axis=0).toarray().ravel()
+            labels, contexts = label_by_tokens(texts, found.tokens, cuts, features)
         held_out = [contents.text(position) for position in measuring]
         others = activations[measuring]
-        fidelity = measure_labels(held_out, others, labels)
-        density = np.bincount(others.indices, minlength=n_features) / len(measuring)
+        fidelity = measure_labels(held_out, others, labels, cuts)
+        strong = others.indices[others.data > cuts[others.indices]]
+        density = np.bincount(strong, minlength=n_features) / len(measuring)
         scores = {feature: measured.f1 for feature, measured in fidelity.items()}
         self._store.append_labels(LABELS, list(labels.values()), scores)
         return LabelOutcome(

@@ -15,7 +15,7 @@ from interp_embed.sae.train import TrainedSAE, train_sae
 from interp_embed.sae.weights import SAEWeights, reconstruction_nmse
 
 if TYPE_CHECKING:
-    from interp_embed.sae.bound import GoodfireSAE, LocalSAE
+    from interp_embed.sae.bound import BoundSAE, GoodfireSAE, LocalSAE
     from interp_embed.sae.fit_check import SAEFit, check_fit
     from interp_embed.sae.formats import (
         ReaderSAECard,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from interp_embed.sae.pretrained import Declared, PretrainedSAE
 
 __all__ = [
+    "BoundSAE",
     "Declared",
     "EmbeddingSAE",
     "GoodfireSAE",
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
+    "BoundSAE": "bound",
     "Declared": "pretrained",
     "GoodfireSAE": "bound",
     "LocalSAE": "bound",

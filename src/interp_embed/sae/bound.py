@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from interp_embed.errors import InputError
-from interp_embed.readers import ModelReader, Site
+from interp_embed.readers import HiddenStateSource, ModelReader, Site
 from interp_embed.readers.cut_model import DtypeName
 from interp_embed.records import Json
 from interp_embed.sae.formats import load_pretrained_sae
@@ -40,11 +40,22 @@ class BoundSAE:
 
     def __init__(self, *, device: Device = None) -> None:
         self._device = device
-        self._source: ModelReader | None = None
+        self._source: HiddenStateSource | None = None
         self._weights: PretrainedSAE | None = None
 
+    @classmethod
+    def of(cls, source: HiddenStateSource, weights: PretrainedSAE) -> "BoundSAE":
+        """Return a source of hidden states and an SAE that are at hand, bound.
+
+        Such as states computed elsewhere (``readers.PrecomputedSource``), or an SAE that sae-lens
+        has loaded (``from_saelens``). A data set made so needs ``sae=`` when it is opened again.
+        """
+        bound = BoundSAE()
+        bound._source, bound._weights = source, weights
+        return bound
+
     @property
-    def source(self) -> ModelReader:
+    def source(self) -> HiddenStateSource:
         """The reader, loaded if need be."""
         self.load()
         assert self._source is not None  # noqa: S101 - what load has just done
@@ -87,8 +98,11 @@ class BoundSAE:
         self._device = device
 
     def metadata(self) -> dict[str, Json]:
-        """Return what makes this object again, as JSON: class and arguments, not the device."""
-        raise NotImplementedError
+        """Return what makes this object again, as JSON: class and arguments, not the device.
+
+        Empty where nothing can.
+        """
+        return {}
 
     def encode(self, texts: Sequence[object]) -> list[csr_matrix]:
         """Return, for each document, the activations of its tokens, (n_tokens, n_features).
@@ -123,10 +137,10 @@ class BoundSAE:
         ]
 
     def _load_weights(self, device: str | None) -> PretrainedSAE:
-        raise NotImplementedError
+        raise InputError("this SAE was given as an object and let go; bind it again")
 
-    def _load_source(self, weights: PretrainedSAE, device: str | None) -> ModelReader:
-        raise NotImplementedError
+    def _load_source(self, weights: PretrainedSAE, device: str | None) -> HiddenStateSource:
+        raise InputError("this reader was given as an object and let go; bind it again")
 
 
 class LocalSAE(BoundSAE):
@@ -207,7 +221,7 @@ class LocalSAE(BoundSAE):
             folder or self.release, sae_id=None if folder else self.sae_id, device=device
         )
 
-    def _load_source(self, weights: PretrainedSAE, device: str | None) -> ModelReader:
+    def _load_source(self, weights: PretrainedSAE, device: str | None) -> HiddenStateSource:
         site = weights.site
         name = self._model or (site.model if site else None)
         layer = self._layer if self._layer is not None else (site.layer if site else None)
@@ -295,7 +309,7 @@ class GoodfireSAE(BoundSAE):
         path = given / file if given.is_dir() else given
         return load_pretrained_sae(path, format="goodfire", device=device)
 
-    def _load_source(self, weights: PretrainedSAE, device: str | None) -> ModelReader:
+    def _load_source(self, weights: PretrainedSAE, device: str | None) -> HiddenStateSource:
         match = re.search(r"-l(\d+)$", self.variant_name)
         layer = int(match[1]) if match else 0
         return _load_reader(
@@ -322,8 +336,9 @@ def sae_from_metadata(metadata: Mapping[str, Json], *, device: Device = None) ->
     }
     kind = metadata.get("class")
     if kind not in classes:
+        maker = repr(kind) if kind else "objects that were given to it"
         raise InputError(
-            f"the data set was made by {kind!r}, which cannot be made again here; pass sae="
+            f"the data set was made by {maker}, which cannot be made again here; pass sae="
         )
     return classes[kind](**arguments, device=device)
 
