@@ -156,6 +156,13 @@ def collect_documents(texts: Iterable[object], *others: Sequence[object]) -> Doc
     return Documents(tuple(kept), np.asarray(rows, dtype=np.int64), tuple(dropped))
 
 
+def is_missing(value: object) -> bool:
+    """Tell whether a table's cell is empty: None, NaN, or pandas' own marks."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
 def _why_unusable(value: object) -> str | None:
     if isinstance(value, str):
         if value == "":
@@ -163,9 +170,7 @@ def _why_unusable(value: object) -> str | None:
         if _INVISIBLE.fullmatch(value):
             return "text is only white space"
         return None
-    if value is None or value is pd.NA or value is pd.NaT:
-        return "text is missing"
-    if isinstance(value, float | np.floating) and np.isnan(value):
+    if is_missing(value):
         return "text is missing"
     return f"text is of type {type(value).__name__}, not a string"
 

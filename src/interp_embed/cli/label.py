@@ -28,6 +28,9 @@ def command(folder: Path, features: str | None, show: int, out: Path | None) -> 
     dataset = Dataset.load_from_file(folder)
     outcome = dataset.label_features(_numbers(features))
     frame = outcome.to_frame()
+    if not outcome.labels and not outcome.unlabelled:
+        click.echo("No feature fires in ten documents or more, so that none can be labelled.")
+        return
     click.echo(
         f"{len(outcome.labels):,} features labelled, {len(outcome.unlabelled):,} not: "
         "no word tells where they fire"

@@ -16,6 +16,7 @@ from interp_embed.errors import InputError
 from interp_embed.readers import HiddenBatch, HiddenStateSource, TokenizedDocument
 from interp_embed.records import Json
 from interp_embed.store import PooledShard, TokenDetail, TokenShard
+from interp_embed.tables import is_missing
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +134,9 @@ class ReaderEncoder:
         tokenized: dict[int, TokenizedDocument] = {}
         reasons: dict[int, str] = {}
         for number, document in enumerate(documents):
+            if is_missing(document):
+                reasons[number] = "text is missing"
+                continue
             try:
                 tokenized[number] = self._source.tokenize(document)  # type: ignore[arg-type]
             except InputError as error:

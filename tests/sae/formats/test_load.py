@@ -189,7 +189,7 @@ def test_names_that_lead_nowhere_say_what_was_understood(tmp_path, hub):
         load_pretrained_sae("org/name/folder")
     with pytest.raises(InputError, match=r"no known SAE.*sae_weights\.safetensors"):
         load_pretrained_sae(tmp_path)
-    with pytest.raises(InputError, match="no known SAE, or cannot be reached"):
+    with pytest.raises(InputError, match="the hub cannot be reached"):
         load_pretrained_sae("org/absent", sae_id="folder")
     with pytest.raises(InputError, match="unknown format 'npz'; known: interp_embed"):
         load_pretrained_sae(write_saelens(tmp_path / "a"), format="npz")

@@ -56,6 +56,8 @@ class Checkpoint:
     """What a table of releases adds: model, hook_name, center, scale, normalization,
     variance_explained, l0."""
     used: dict[str, Path] = field(default_factory=dict)
+    unreached: list[str] = field(default_factory=list)
+    """Files for which the hub could not be reached: after the first, only the cache is asked."""
 
     @property
     def words(self) -> str:
@@ -73,18 +75,43 @@ class Checkpoint:
             path = Path(self.folder) / name
             found = path if path.is_file() else None
         else:
-            found = _fetch(self.repository, f"{self.folder}/{name}".strip("/"), self.revision)
+            found = self._fetch(self.repository, f"{self.folder}/{name}".strip("/"))
         if found is not None:
             self.used[name] = found
         return found
+
+    def _fetch(self, repository: str, name: str) -> Path | None:
+        offline = bool(self.unreached)
+        try:
+            found = hf_hub_download(
+                repository, name, revision=self.revision, local_files_only=offline
+            )
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+            self.unreached.append(name)  # no connection, and not in the local cache
+            return None
+        except EntryNotFoundError:
+            return None
+        except HFValidationError as error:
+            raise InputError(
+                f"{repository!r} is not the name of a repository on the hub ({error})"
+            ) from error
+        except HfHubHTTPError as error:
+            raise InputError(
+                f"{repository} cannot be read from the hub ({error}); check the name and the "
+                "revision, and for gated repositories log in and accept their terms"
+            ) from error
+        return Path(found)
 
     def path(self, name: str) -> Path:
         """Return the local path of a file this SAE must have.
 
         Raises:
+            InputError: The hub cannot be reached.
             StoredFileError: There is no such file.
         """
         found = self.find(name)
+        if found is None and self.unreached:
+            raise InputError(unreachable(self.words))
         if found is None:
             raise StoredFileError(f"{self.words} has no {name}; it is needed to read this SAE")
         return found
@@ -111,22 +138,12 @@ class Checkpoint:
         return whole.hexdigest()
 
 
-def _fetch(repository: str, name: str, revision: str | None) -> Path | None:
-    try:
-        return Path(hf_hub_download(repository, name, revision=revision))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
-        return None  # no connection, and not in the local cache
-    except EntryNotFoundError:
-        return None
-    except HFValidationError as error:
-        raise InputError(
-            f"{repository!r} is not the name of a repository on the hub ({error})"
-        ) from error
-    except HfHubHTTPError as error:
-        raise InputError(
-            f"{repository} cannot be read from the hub ({error}); check the name and the revision, "
-            "and for gated repositories log in and accept their terms"
-        ) from error
+def unreachable(what: str) -> str:
+    """Return what is said where the hub is needed and cannot be reached."""
+    return (
+        f"the hub cannot be reached, and the SAE {what} is not on this machine; give the path of "
+        "its folder or file, or use the one that ships with this library: LocalSAE.default()"
+    )
 
 
 def read_safetensors(path: Path, *, skip: Collection[str] = ()) -> Tensors:

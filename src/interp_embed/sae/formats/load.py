@@ -18,7 +18,7 @@ from interp_embed.sae.formats import (
     sparsify,
     torch_files,
 )
-from interp_embed.sae.formats.files import Checkpoint
+from interp_embed.sae.formats.files import Checkpoint, unreachable
 from interp_embed.sae.formats.raw import RawSAE, assemble
 from interp_embed.sae.formats.releases import find_release, find_table
 from interp_embed.sae.pretrained import PretrainedSAE, resolve_dtype
@@ -178,6 +178,8 @@ def _detect(checkpoint: Checkpoint) -> str:
         if layout.files and all(checkpoint.find(file) for file in layout.files):
             checkpoint.used.clear()
             return name
+    if checkpoint.unreached:
+        raise InputError(unreachable(checkpoint.words))
     known = "; ".join(f"{name}: {' + '.join(x.files)}" for name, x in LAYOUTS.items() if x.files)
     where = (
         f"{checkpoint.words} (repository {checkpoint.repository})"
@@ -185,7 +187,7 @@ def _detect(checkpoint: Checkpoint) -> str:
         else checkpoint.words
     )
     raise InputError(
-        f"{where} is no known SAE, or cannot be reached; known folders have {known}; known single "
+        f"{where} is no known SAE; known folders have {known}; known single "
         "files (.pt, .pth): goodfire, qwen_scope, hypothesaes. Choose one SAE of several with "
         "sae_id=, or name the layout with format="
     )
