@@ -115,6 +115,10 @@ def test_documents_are_chosen_by_number_slice_mask_list_and_column(dataset, docu
     np.testing.assert_array_equal(dataset[[3, 0, 3]].latents(compress=False), dense[[3, 0, 3]])
     assert dataset[::2][1:].documents() == [documents[2], documents[4]]
     assert {v: len(part) for v, part in dataset.groupby("by")} == {"a": 3, "b": 2}
+    dataset.pandas()["kind"] = ["x", None, "y", "x", None]
+    groups = [(value, part["stars"].tolist()) for value, part in dataset.groupby("kind")]
+    assert groups[:2] == [("x", [1, 4]), ("y", [5])]
+    assert groups[2][1] == [2, 4]
     assert dataset.sort_by_columns("stars")["stars"].tolist() == [5, 4, 4, 2, 1]
     with pytest.raises(InputError, match="no column 'star'; the columns are: text, stars, by"):
         dataset["star"]

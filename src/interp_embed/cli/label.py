@@ -19,14 +19,15 @@ from interp_embed.errors import InputError
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="CSV", help="Write all labels here too."
 )
-def command(folder: Path, features: str | None, show: int, out: Path | None) -> None:
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def command(folder: Path, features: str | None, show: int, out: Path | None, quiet: bool) -> None:
     """Label features by the words on which they fire; no LLM, no key.
 
     Half of the documents make a label, the other half measure how well its words alone tell where
     the feature fires (F1). Labels are kept in the data set; those that tell most are shown first.
     """
     dataset = Dataset.load_from_file(folder)
-    outcome = dataset.label_features(_numbers(features))
+    outcome = dataset.label_features(_numbers(features), progress=not quiet)
     frame = outcome.to_frame()
     if not outcome.labels and not outcome.unlabelled:
         click.echo("No feature fires in ten documents or more, so that none can be labelled.")

@@ -277,10 +277,12 @@ class Dataset:
         return self._view(np.array([i for i in range(len(self)) if i not in failed], np.int64))
 
     def groupby(self, column: str) -> Iterator[tuple[Any, Self]]:
-        """Yield (value, data set) for each value of a column, in the order of values."""
-        values = self[column]
-        for value, rows in values.groupby(values, sort=True).groups.items():
-            yield value, self._view(np.asarray(rows, np.int64))
+        """Yield (value, data set) for each value of a column, in the order of values.
+
+        Documents without a value come last, under NaN.
+        """
+        for value, part in self[column].groupby(self[column], sort=True, dropna=False):
+            yield value, self._view(part.index.to_numpy(np.int64))
 
     def sort_by_columns(self, columns: "str | Sequence[str]", descending: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Return the documents ordered by columns of the table."""
@@ -436,7 +438,9 @@ class Dataset:
         outcome = self.label_features([index])
         return outcome.labels[index].text if index in outcome.labels else None
 
-    def label_features(self, features: Iterable[object] | None = None) -> LabelOutcome:
+    def label_features(
+        self, features: Iterable[object] | None = None, *, progress: bool = False
+    ) -> LabelOutcome:
         """Label features without an LLM, by the words on which they fire, and keep the labels.
 
         Every other document makes the labels (of a reader SAE, as many as have 100,000 tokens),
@@ -444,13 +448,14 @@ class Dataset:
 
         Args:
             features: Indices; None for all that fire in at least ten documents.
+            progress: Show bars.
 
         Raises:
             InputError: There is no such feature, or fewer than two documents have activations.
         """
         n = self.n_features
         chosen = None if features is None else [as_feature(feature, n) for feature in features]
-        return self._labels.make(self._contents, chosen)
+        return self._labels.make(self._contents, chosen, progress=progress)
 
     # Going elsewhere
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
+from tqdm.auto import tqdm
 
 from interp_embed.errors import InputError
 from interp_embed.interpret import (
@@ -26,7 +27,7 @@ STRONG = 0.3
 are many and say little, so that a label made from all of them would name what they happen on."""
 MIN_DOCUMENTS = 10
 """Documents a feature must fire in to be labelled: in fewer, words are chance."""
-_BLOCK = 512
+_BLOCK = 256
 """Concepts annotated at once."""
 
 
@@ -97,6 +98,8 @@ def label_by_tokens(
     tokens: TokenShard,
     cuts: NDArray[np.float32],
     features: Sequence[int],
+    *,
+    progress: bool = False,
 ) -> tuple[dict[int, Label], dict[int, tuple[TokenContext, ...]]]:
     """Return labels and strongest contexts of features of tokens.
 
@@ -105,6 +108,7 @@ def label_by_tokens(
         tokens: Their tokens with every activation.
         cuts: By feature, the activation up to which a token is left out, shape (n_features,).
         features: Those to label.
+        progress: Show a bar.
     """
     if tokens.start is None or tokens.feature is None or tokens.value is None:
         raise InputError("labels by tokens need the activations of every token")
@@ -114,7 +118,7 @@ def label_by_tokens(
     columns = csc_matrix(csr_matrix((tokens.value, tokens.feature, tokens.start), shape))
     labels: dict[int, Label] = {}
     contexts: dict[int, tuple[TokenContext, ...]] = {}
-    for feature in features:
+    for feature in tqdm(features, desc="Labelling", unit="feature", disable=not progress):
         entries = slice(columns.indptr[feature], columns.indptr[feature + 1])
         strong = columns.data[entries] > cuts[feature]
         at, values = columns.indices[entries][strong], columns.data[entries][strong]
@@ -139,6 +143,8 @@ def measure_labels(
     activations: csr_matrix,
     labels: Mapping[int, Label],
     cuts: NDArray[np.float32],
+    *,
+    progress: bool = False,
 ) -> dict[int, Fidelity]:
     """Return how well labels tell where their features fire.
 
@@ -147,10 +153,12 @@ def measure_labels(
         activations: Their pooled activations, shape (n_documents, n_features).
         labels: By feature.
         cuts: By feature, the activation above which a document counts as having it.
+        progress: Show a bar.
     """
     columns = csc_matrix(activations)
     features = list(labels)
     measured: dict[int, Fidelity] = {}
+    bar = tqdm(total=len(features), desc="Measuring", unit="label", disable=not progress)
     for begin in range(0, len(features), _BLOCK):
         block = features[begin : begin + _BLOCK]
         annotations = RuleAnnotator().annotate(texts, [labels[f].text for f in block])
@@ -159,4 +167,6 @@ def measure_labels(
             rows = slice(columns.indptr[feature], columns.indptr[feature + 1])
             fires[columns.indices[rows]] = columns.data[rows] > cuts[feature]
             measured[feature] = measure_fidelity(annotations.verdicts[:, column], fires)
+        bar.update(len(block))
+    bar.close()
     return measured

@@ -73,7 +73,9 @@ class LabelBook:
         ]
         self._store.append_labels(LABELS, records)
 
-    def make(self, contents: Contents, features: Sequence[int] | None) -> LabelOutcome:
+    def make(
+        self, contents: Contents, features: Sequence[int] | None, *, progress: bool = False
+    ) -> LabelOutcome:
         """Label features by words, from every other document; measure them on the others.
 
         Raises:
@@ -102,10 +104,12 @@ class LabelBook:
             making = list(found.positions)
             texts = [contents.text(position) for position in making]
             cuts = np.float32(STRONG) * activations[making].max(axis=0).toarray().ravel()
-            labels, contexts = label_by_tokens(texts, found.tokens, cuts, features)
+            labels, contexts = label_by_tokens(
+                texts, found.tokens, cuts, features, progress=progress
+            )
         held_out = [contents.text(position) for position in measuring]
         others = activations[measuring]
-        fidelity = measure_labels(held_out, others, labels, cuts)
+        fidelity = measure_labels(held_out, others, labels, cuts, progress=progress)
         strong = others.indices[others.data > cuts[others.indices]]
         density = np.bincount(strong, minlength=n_features) / len(measuring)
         scores = {feature: measured.f1 for feature, measured in fidelity.items()}

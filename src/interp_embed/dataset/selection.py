@@ -112,7 +112,7 @@ def as_frame(data: object) -> pd.DataFrame:
         InputError: It is none of these.
     """
     if isinstance(data, pd.DataFrame):
-        return data
+        return data if all(isinstance(name, str) for name in data) else data.rename(columns=str)
     if isinstance(data, pd.Series):
         return data.to_frame(name=data.name or "text")
     if isinstance(data, str) or hasattr(data, "__fspath__"):
