@@ -288,3 +288,21 @@ def test_progress_goes_to_the_standard_error_stream(capfd):
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "training the SAE" in captured.err
+
+
+def test_reviving_dead_features_is_not_measured_before_they_learn():
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(20, 32))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    concepts = rng.random((4000, 20)).argsort(axis=1)[:, :3]
+    weights = rng.uniform(0.5, 1.5, (4000, 3, 1))
+    X = (weights * directions[concepts]).sum(axis=1) + rng.normal(0, 0.02, (4000, 32))
+    settings = TrainingSettings(
+        512, 4, rule="batch_topk", max_epochs=8, learning_rate=0.03, batch_size=64
+    )
+
+    report = train_sae(X.astype(np.float32), settings).report
+
+    assert report.n_revived > 100
+    lowest = np.minimum.accumulate(report.validation_history)
+    assert (np.array(report.validation_history) < 1.5 * lowest).all()

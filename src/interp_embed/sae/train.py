@@ -106,9 +106,6 @@ def _run(
     ) as bar:
         while len(history) < schedule.epochs and n_waited < schedule.patience:
             n_fired = _run_epoch(state, rows.train, settings, schedule, rng)
-            if state.n_steps < _REVIVE_UNTIL * schedule.n_steps:
-                dead = np.flatnonzero(n_fired == 0)
-                n_revived += revive(state, rows.train, dead, settings, rng)
             weights = state.folded(settings)
             if settings.rule == "batch_topk":
                 weights = fit_threshold(weights, rows.train)
@@ -119,6 +116,10 @@ def _run(
             n_waited += 1
             if error < to_beat * (1 - _MIN_GAIN):
                 to_beat, n_waited = error, 0
+            # After measuring: revived features have learnt nothing yet and take others' places.
+            if state.n_steps < _REVIVE_UNTIL * schedule.n_steps:
+                dead = np.flatnonzero(n_fired == 0)
+                n_revived += revive(state, rows.train, dead, settings, rng)
             bar.update()
             bar.set_postfix(validation_error=f"{error:.4f}")
     return _Run(best, history, n_revived, out_of_patience=n_waited >= schedule.patience)
