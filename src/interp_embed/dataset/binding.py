@@ -256,7 +256,8 @@ class LazyBinding:
 
     def label_source(self) -> str | None:
         """Return where pre-made labels are."""
-        if self.is_of_documents() or not self._store.header.reload:
+        unknown = self._binding is None and not self._store.header.reload
+        if self.is_of_documents() or unknown:
             return None
         return self.get().label_source
 

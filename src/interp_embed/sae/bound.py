@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from interp_embed.errors import InputError
+from interp_embed.errors import InputError, MissingExtraError
 from interp_embed.readers import HiddenStateSource, ModelReader, Site
 from interp_embed.readers.cut_model import DtypeName
 from interp_embed.records import Json
 from interp_embed.sae.formats import load_pretrained_sae
+from interp_embed.sae.formats.releases import find_release, find_table
 from interp_embed.sae.pretrained import PretrainedSAE
 from interp_embed.sae.site import ReaderSite
 
@@ -197,10 +198,14 @@ class LocalSAE(BoundSAE):
 
     @property
     def label_source(self) -> str | None:
-        """Neuronpedia's name of this SAE, where its release gives one."""
-        if self._weights is None:
+        """Neuronpedia's name of this SAE, where the table of releases gives one."""
+        if bundled_folder(self.release) or Path(self.release).expanduser().exists():
             return None
-        name = self._weights.identity.get("neuronpedia_id")
+        try:
+            released = find_release(self.release, self.sae_id, table=find_table())
+        except (InputError, MissingExtraError):
+            return None  # no release: a repository, of which no table tells
+        name = released.facts.get("neuronpedia")
         return f"neuronpedia:{name}" if name else None
 
     def metadata(self) -> dict[str, Json]:
