@@ -61,3 +61,12 @@ def test_labels_need_two_documents_with_activations(tiny_sae):
     dataset = Dataset(["good soup", ""], tiny_sae, progress=False)
     with pytest.raises(InputError, match="at least two documents with activations, there are 1"):
         dataset.label_features()
+    same = Dataset(["good soup", "Good soup!"], tiny_sae, progress=False)
+    with pytest.raises(InputError, match="the 2 with activations are equal, or nearly"):
+        same.label_features()
+
+
+def test_copies_of_a_text_are_not_on_both_sides(tiny_sae, documents):
+    texts = [text for text in documents for _ in range(6)]
+    outcome = Dataset(texts, tiny_sae, progress=False).label_features()
+    assert (outcome.n_label_documents, outcome.n_measure_documents) == (18, 12)

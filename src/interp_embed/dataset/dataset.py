@@ -443,15 +443,16 @@ class Dataset:
     ) -> LabelOutcome:
         """Label features without an LLM, by the words on which they fire, and keep the labels.
 
-        Every other document makes the labels (of a reader SAE, as many as have 100,000 tokens),
-        the others measure them.
+        Half of the documents make the labels (of a reader SAE, as many as have 100,000 tokens),
+        the others measure them; nearly equal texts are on one side.
 
         Args:
             features: Indices; None for all that fire in at least ten documents.
             progress: Show bars.
 
         Raises:
-            InputError: There is no such feature, or fewer than two documents have activations.
+            InputError: There is no such feature, or fewer than two documents that differ have
+                activations.
         """
         n = self.n_features
         chosen = None if features is None else [as_feature(feature, n) for feature in features]

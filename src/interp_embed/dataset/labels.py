@@ -22,6 +22,7 @@ from interp_embed.errors import InputError
 from interp_embed.interpret import TokenContext
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.records import Label
+from interp_embed.stats import near_duplicate_groups
 from interp_embed.store import Store
 
 LABELS = "features"
@@ -76,10 +77,12 @@ class LabelBook:
     def make(
         self, contents: Contents, features: Sequence[int] | None, *, progress: bool = False
     ) -> LabelOutcome:
-        """Label features by words, from every other document; measure them on the others.
+        """Label features by words, from half of the documents; measure them on the others.
+
+        Equal and nearly equal texts are on one side, or the measure would flatter.
 
         Raises:
-            InputError: Fewer than two documents have activations.
+            InputError: Fewer than two documents that differ have activations.
         """
         failed = contents.errors()
         good = [position for position in range(len(contents)) if position not in failed]
@@ -87,7 +90,14 @@ class LabelBook:
             raise InputError(
                 f"labels need at least two documents with activations, there are {len(good)}"
             )
-        making, measuring = good[::2], good[1::2]
+        groups = near_duplicate_groups([contents.text(position) for position in good])
+        making = [good[i] for i in np.flatnonzero(groups % 2 == 0)]
+        measuring = [good[i] for i in np.flatnonzero(groups % 2 == 1)]
+        if not measuring:
+            raise InputError(
+                f"labels need documents that differ: the {len(good)} with activations are equal, "
+                "or nearly"
+            )
         activations = contents.load_csr("max")
         n_features = self._store.header.n_features
         if features is None:
