@@ -5,7 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -37,8 +37,6 @@ Rows = list[DatasetRow]
 Values = list[Any]
 Marked = list[str | None]
 """Aliases: inside the class, ``list`` is a method, as it was in the first library."""
-
-POOLS = ("max", "mean", "sum", "count", "binarize")
 
 
 class Dataset:
@@ -331,9 +329,9 @@ class Dataset:
         """
         if aggregation_method == "all":
             return [self.token_matrix(position) for position in range(len(self))]
-        if aggregation_method not in POOLS:
+        if aggregation_method not in get_args(Pool):
             raise InputError(
-                f"aggregation_method must be one of {', '.join(POOLS)} or all, "
+                f"aggregation_method must be one of {', '.join(get_args(Pool))} or all, "
                 f"got {aggregation_method!r}"
             )
         if failed := self.errors():

@@ -21,7 +21,7 @@ _MIN_ROWS, _MAX_ROWS, _MAX_TOKEN_ROWS = 256, 8192, 1024
 _SHARDS = 64
 """Shards aimed at: few enough to list, many enough that a kill loses little."""
 _BYTES_PER_ENTRY = 4.2
-"""Of a stored token activation, measured (docs/store-format.md)."""
+"""Of a stored token activation: what ``benchmarks/store.py`` prints, rounded up."""
 _SAMPLE = 64
 """Documents whose tokens are counted to estimate those of all."""
 

@@ -184,7 +184,6 @@ class LocalSAE(BoundSAE):
         self.sae_id, self.release = sae_id, release
         self._model, self._layer, self._site, self._dtype = model, layer, site, dtype
         self._options = dict(options)
-        self._truncate, self._use_assistant_role = truncate, use_assistant_role
         if self._options.get("chat") == "wrap":
             self._options["chat"] = "assistant" if use_assistant_role else "user"
 
@@ -284,7 +283,6 @@ class GoodfireSAE(BoundSAE):
                 f"there is no Goodfire SAE {variant_name!r}; use one of {', '.join(_GOODFIRE)}"
             )
         self.variant_name, self.quantize = variant_name, quantize
-        self._truncate, self._use_assistant_role = truncate, use_assistant_role
         self._model, self._sae, self._dtype = model, sae, dtype
         role = "assistant" if use_assistant_role else "user"
         self._options = {"chat": role} | options
