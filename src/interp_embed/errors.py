@@ -4,8 +4,13 @@ InterpEmbedError
 ├── InputError            data, a file or an argument that cannot be used (also a ValueError)
 ├── SealedRowsError       confirm rows asked for in the wrong order (also a RuntimeError)
 ├── StoredFileError       a cache, checkpoint or result on disk that is damaged or not for this data
-└── MissingExtraError     an optional package is not installed (also an ImportError)
+├── MissingExtraError     an optional package is not installed (also an ImportError)
+└── LLMError              a language model's server cannot be used at all (also a RuntimeError)
+
+Interrupted, a KeyboardInterrupt that carries what was finished, stands beside them.
 """
+
+from typing import Any
 
 
 class InterpEmbedError(Exception):
@@ -26,3 +31,19 @@ class StoredFileError(InterpEmbedError):
 
 class MissingExtraError(InterpEmbedError, ImportError):
     """An optional package is not installed; the message names the command that installs it."""
+
+
+class LLMError(InterpEmbedError, RuntimeError):
+    """A language model's server cannot be used: no such model, wrong key, no credit, not reached.
+
+    Whatever was answered before is stored; the same call, run again, goes on from there.
+    """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C; everything that had been answered is stored, and the message says how to go on."""
+
+    def __init__(self, message: str, partial: Any = None) -> None:  # noqa: ANN401 - as the call's
+        super().__init__(message)
+        self.partial = partial
+        """What the call would have returned; answers that were not asked are missing in it."""

@@ -197,7 +197,7 @@ def test_the_key_is_neither_logged_nor_stored(server, embedder, tmp_path, caplog
 def test_keys_come_from_the_environment(monkeypatch, variable):
     for name in ("OPENAI_API_KEY", "OPENAI_KEY_SAE", "OPENROUTER_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(InputError, match="there is no API key: set one of OPENAI_API_KEY"):
+    with pytest.raises(InputError, match="there is no API key .* set one of OPENAI_API_KEY"):
         OpenAIEmbedder("m")
 
     monkeypatch.setenv(variable, "k")

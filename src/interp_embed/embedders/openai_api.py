@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from openai import APIConnectionError, APIError, APIStatusError, OpenAI
 
+from interp_embed._servers import find_server
 from interp_embed.embedders.protocol import Progress
 from interp_embed.embedders.sentence import readable
 from interp_embed.errors import InputError
@@ -19,8 +19,6 @@ from interp_embed.records import Json
 
 logger = logging.getLogger(__name__)
 
-_KEY_VARIABLES = ("OPENAI_API_KEY", "OPENAI_KEY_SAE", "OPENROUTER_API_KEY")
-_OPENROUTER = "https://openrouter.ai/api/v1"
 _MAX_CHARACTERS = 400_000
 """Characters in one request: about 100 K tokens, a third of what OpenAI accepts."""
 _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -72,10 +70,13 @@ class OpenAIEmbedder:
         self._dimensions = dimensions
         self._d_in: int | None = dimensions
         self._wait = wait
-        self._base_url, key = _server(base_url, api_key)
+        server = find_server(
+            base_url, api_key, without="without a key use the embedder 'minilm' or 'tfidf'"
+        )
+        self._base_url = server.base_url
         self.chunk_size = batch_size
         self._client = OpenAI(
-            api_key=key, base_url=self._base_url, max_retries=0, timeout=timeout_s
+            api_key=server.key, base_url=server.base_url, max_retries=0, timeout=timeout_s
         )
 
     @property
@@ -84,7 +85,7 @@ class OpenAIEmbedder:
         return {
             "kind": "openai",
             "model": self._model,
-            "base_url": self._base_url or "https://api.openai.com/v1",
+            "base_url": self._base_url,
             "dimensions": self._dimensions,
             "prompt": self._prompt,
         }
@@ -147,9 +148,8 @@ class OpenAIEmbedder:
         )
 
     def _refused(self, error: APIError, attempts: int) -> InputError:
-        where = self._base_url or "OpenAI"
         return InputError(
-            f"{where} gave no embeddings from {self._model!r} after {attempts} "
+            f"{self._base_url} gave no embeddings from {self._model!r} after {attempts} "
             f"attempt{'s' if attempts > 1 else ''}: {_say(error)}; what was embedded before is "
             "kept in the cache, so that running the same again goes on from there"
         )
@@ -176,21 +176,6 @@ class OpenAIEmbedder:
             )
         self._d_in = vectors.shape[1]
         return vectors
-
-
-def _server(base_url: str | None, api_key: str | None) -> tuple[str | None, str]:
-    """Return address and key: the only place that reads them from the environment."""
-    name = next((name for name in _KEY_VARIABLES if os.environ.get(name)), None)
-    address = base_url or os.environ.get("OPENAI_BASE_URL") or None
-    if address is None and api_key is None and name == "OPENROUTER_API_KEY":
-        address = _OPENROUTER
-    key = api_key or (os.environ[name] if name else None)
-    if key is None and address is None:
-        raise InputError(
-            f"there is no API key: set one of {', '.join(_KEY_VARIABLES)}, or give api_key=; "
-            "without a key use the embedder 'minilm' or 'tfidf'"
-        )
-    return address, key or "none"  # servers of one's own ask for no key
 
 
 def _requests(texts: Sequence[str], batch_size: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,1 @@
+"""Any OpenAI-compatible language model: asked within its limits, every answer kept."""
