@@ -1,7 +1,7 @@
 """Every answer that was paid for, on disk as it arrives: SQLite, readable without this library."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +23,7 @@ class StoredCall:
     finish_reason: str
     refusal: str = ""
     """Why the model or its filter refused; empty if it answered."""
-    use: TokenUse = TokenUse()
+    use: TokenUse = field(default_factory=TokenUse)
     estimated_tokens: int = 0
     """Prompt tokens as estimated before the call, without any learned ratio."""
     cost_usd: float | None = None
