@@ -27,8 +27,6 @@ _NETWORK = frozenset(
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs"]
 )
 _MOUNTS = Path("/proc/mounts")
-_MAX_CHECKED_BYTES = 64 * 2**20
-"""Larger files are opened without reading all of them: about 0.1 s at this size."""
 _DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _ELSEWHERE = (
     "or keep answers elsewhere: AnswerStore.open(another path), or the environment variable "
@@ -164,10 +162,10 @@ def _prepare(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) 
             f"the answer store {path} was written by a newer interp_embed (format {version}; this "
             f"one knows {VERSION}), and was left as it is; upgrade interp_embed, {_ELSEWHERE}"
         )
-    if version is not None and path.stat().st_size <= _MAX_CHECKED_BYTES:
+    if version is not None:  # reads the whole file: 0.05 s for 4,000 calls and 40,000 verdicts
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise _DamagedError(verdict)
+            raise _DamagedError(" ".join(str(verdict).split()))
     _set_journal(connection, path, busy_timeout_s)
     if version is None:
         create_tables(connection)

@@ -1,7 +1,9 @@
 """What is done with a damaged answer store: kept under another name, and read as far as it goes."""
 
 import logging
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,8 +13,9 @@ from interp_embed.llm.answers_schema import KEPT_TABLES, create_tables
 
 logger = logging.getLogger(__name__)
 
-_MAX_PROBED = 200_000
+_MAX_PROBED = 100_000
 """Rows looked for one by one between two damaged places."""
+_MAX_PAGES = 4_000_000
 
 
 def set_aside(path: Path, damage: str) -> None:
@@ -29,9 +32,13 @@ def set_aside(path: Path, damage: str) -> None:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
     saved = path.with_name(f"{path.name}.saved-{stamp}")
-    with closing(sqlite3.connect(saved, isolation_level=None)) as target:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
+        closing(sqlite3.connect(saved, isolation_level=None)) as target,
+    ):
+        copy = _readable_copy(path, Path(folder))
         create_tables(target)
-        counts = {table: _rescue(path, table, target) for table in KEPT_TABLES}
+        counts = {table: _rescue(copy, table, target) for table in KEPT_TABLES}
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
@@ -46,6 +53,25 @@ def set_aside(path: Path, damage: str) -> None:
         counts["calls"],
         counts["verdicts"],
     )
+
+
+def _readable_copy(path: Path, folder: Path) -> Path:
+    """Copy a file to read from, so that reading changes nothing in it.
+
+    SQLite refuses a file that is shorter than its header says, so zeros stand for what is gone.
+    """
+    copy = folder / "copy.sqlite"
+    shutil.copyfile(path, copy)
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
+    with copy.open("r+b") as file:
+        header = file.read(32)
+        page_size, n_pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
+        length = page_size * min(n_pages, _MAX_PAGES)
+        if copy.stat().st_size < length:
+            file.truncate(length)
+    return copy
 
 
 def _rescue(path: Path, table: str, target: sqlite3.Connection) -> int:
@@ -83,7 +109,9 @@ def _readable_rows(source: sqlite3.Connection, select: str) -> Iterator[tuple[ob
             yield row[1:]
     except sqlite3.DatabaseError:
         pass
-    for rowid in range(first + 1, min(last or _MAX_PROBED, first + _MAX_PROBED)):
+    if not first and not last:
+        return  # the root of the table is gone
+    for rowid in range(first + 1, min(last or first + _MAX_PROBED, first + _MAX_PROBED)):
         try:
             found = source.execute(f"{select} WHERE rowid = ?", (rowid,)).fetchone()
         except sqlite3.DatabaseError:
