@@ -60,18 +60,57 @@ class Fidelity:
     """Share of documents annotated 1 in which the feature fires, in [0, 1]; NaN if none was."""
     precision_low: float
     precision_high: float
-    """95 % Wilson interval of ``precision``."""
+    """95 % interval of ``precision``: Wilson's; for weighted documents see ``measure_fidelity``."""
     recall: float
     """Share of documents in which the feature fires that are annotated 1; NaN if it never does."""
     recall_low: float
     recall_high: float
-    """95 % Wilson interval of ``recall``."""
+    """95 % Wilson interval of ``recall``, of the effective number of documents if weighted."""
     f1: float
     """Harmonic mean of precision and recall, in [0, 1]; 0 where nothing was found."""
     n: int
     """Documents annotated, the missing ones left out."""
     n_missing: int
     """Documents whose annotation failed; left out, not counted as 0."""
+    f1_low: float = float("nan")
+    f1_high: float = float("nan")
+    """95 % interval of ``f1``; NaN where it was not estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptAgreement:
+    """How often the verdicts on one concept stayed the same when it was asked alone."""
+
+    n: int
+    """Documents asked again and answered."""
+    agreement: float
+    """Share of the same verdict, in [0, 1]."""
+    to_yes: int
+    """Documents whose no became a yes."""
+    to_no: int
+    """Documents whose yes became a no."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far an annotator that is asked many concepts at once agrees with itself asked for one.
+
+    Over a sample with as many yes as no of every concept, where there are: rare verdicts count
+    more here than among all documents.
+    """
+
+    n: int
+    """Pairs of document and concept asked again, alone, and answered."""
+    agreement: float
+    """Share of the same verdict, in [0, 1]; NaN if there is none."""
+    kappa: float
+    """Cohen's kappa, agreement beyond chance; NaN where all verdicts are the same."""
+    retest: float
+    """Share of the same verdict when asked alone a second time: the annotator's own noise."""
+    n_retest: int
+    per_concept: Mapping[str, ConceptAgreement]
+    n_missing: int
+    """Pairs asked again without an answer that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +122,9 @@ class Annotations:
     verdicts: NDArray[np.float32]
     """Shape (n_documents, n_concepts): 1, 0, or NaN where the answer is missing."""
     reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)
-    """Why an answer is missing, by (document, concept)."""
+    """Why an answer is missing, by (document, concept); none for pairs that were not wanted."""
+    agreement: Agreement | None = None
+    """How far the verdicts stay the same when asked one by one; None where it was not checked."""
 
 
 @dataclass(frozen=True, slots=True)

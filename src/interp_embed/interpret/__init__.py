@@ -9,7 +9,13 @@ from interp_embed.interpret.keywords import (
     KeywordRule,
     label_spans,
 )
+from interp_embed.interpret.label_scores import LabelScores, score_labels, score_labels_async
+from interp_embed.interpret.llm_annotator import LLMAnnotator
+from interp_embed.interpret.llm_labeller import LabelProposals, LLMLabeller
+from interp_embed.interpret.parsing import read_label, read_verdicts
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
+from interp_embed.interpret.prompts import Prompt
+from interp_embed.interpret.sampling import ScoringSample, choose_scoring_documents
 from interp_embed.interpret.token_rules import (
     FormRule,
     RuleAnnotator,
@@ -34,18 +40,29 @@ __all__ = [
     "KeywordAnnotator",
     "KeywordLabeller",
     "KeywordRule",
+    "LLMAnnotator",
+    "LLMLabeller",
+    "LabelProposals",
+    "LabelScores",
     "PremadeLabels",
+    "Prompt",
     "RuleAnnotator",
+    "ScoringSample",
     "TokenContext",
     "TokenLabel",
     "WordIndex",
     "choose_examples",
+    "choose_scoring_documents",
     "label_from_tokens",
     "label_spans",
     "load_premade_labels",
     "measure_fidelity",
     "measure_label",
+    "read_label",
+    "read_verdicts",
     "rule_spans",
+    "score_labels",
+    "score_labels_async",
     "states_rule",
     "top_contexts",
 ]

@@ -14,6 +14,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from interp_embed.errors import InputError
+from interp_embed.interpret.annotator import restrict_annotations
 from interp_embed.interpret.words import find_spans, informative_terms, iter_terms, whole_term
 from interp_embed.records import Annotations, Label
 
@@ -180,11 +181,22 @@ def _phi_from_counts(
 class KeywordAnnotator:
     """Answers "does this document have the concept?" from the words of a keyword label."""
 
-    def annotate(self, documents: Sequence[str], concepts: Sequence[str]) -> Annotations:
+    def annotate(
+        self,
+        documents: Sequence[str],
+        concepts: Sequence[str],
+        *,
+        only: NDArray[np.bool_] | None = None,
+    ) -> Annotations:
         """Return a verdict for each document and concept.
 
         A concept that is not a keyword label cannot be judged by words: its verdicts are missing,
         with the reason.
+
+        Args:
+            documents: Texts, n_documents.
+            concepts: Keyword labels, n_concepts.
+            only: The pairs wanted, shape (n_documents, n_concepts); None for all.
         """
         rules = [KeywordRule.parse(concept) for concept in concepts]
         wanted = {term for rule in rules if rule for term in rule.terms}
@@ -201,7 +213,7 @@ class KeywordAnnotator:
             if rule is None
             for row in range(len(documents))
         }
-        return Annotations(tuple(concepts), verdicts, reasons)
+        return restrict_annotations(Annotations(tuple(concepts), verdicts, reasons), only)
 
 
 def label_spans(document: str, label: str) -> tuple[tuple[int, int], ...]:

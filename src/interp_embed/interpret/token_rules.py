@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from interp_embed.interpret.annotator import restrict_annotations
 from interp_embed.interpret.fidelity import measure_fidelity
 from interp_embed.interpret.keywords import KeywordAnnotator, KeywordRule, label_spans
 from interp_embed.interpret.words import Term, iter_terms, whole_term
@@ -92,8 +94,20 @@ class FormRule:
 class RuleAnnotator:
     """Answers from labels that state a rule: of keywords, or of the form of words and signs."""
 
-    def annotate(self, documents: Sequence[str], concepts: Sequence[str]) -> Annotations:
-        """Return a verdict for each document and concept; missing where no rule is stated."""
+    def annotate(
+        self,
+        documents: Sequence[str],
+        concepts: Sequence[str],
+        *,
+        only: NDArray[np.bool_] | None = None,
+    ) -> Annotations:
+        """Return a verdict for each document and concept; missing where no rule is stated.
+
+        Args:
+            documents: Texts, n_documents.
+            concepts: Labels, n_concepts.
+            only: The pairs wanted, shape (n_documents, n_concepts); None for all.
+        """
         known = KeywordAnnotator().annotate(documents, concepts)
         verdicts, reasons = known.verdicts.copy(), dict(known.reasons)
         for column, concept in enumerate(concepts):
@@ -104,7 +118,7 @@ class RuleAnnotator:
                     reasons.pop((row, column), None)
                 elif (row, column) in reasons:
                     reasons[row, column] = "the concept is not a rule on words or signs"
-        return Annotations(known.concepts, verdicts, reasons)
+        return restrict_annotations(Annotations(known.concepts, verdicts, reasons), only)
 
 
 def rule_spans(document: str, label: str) -> tuple[tuple[int, int], ...]:
