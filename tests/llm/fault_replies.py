@@ -71,10 +71,6 @@ ERRORS: Mapping[str, Reply] = {
     "http_529": Reply(
         529, b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
     ),
-    "rate_limit": error_reply(
-        429, f"{_LIMITED}. Please try again in 2s.", kind="requests", code="rate_limit_exceeded",
-        headers=(("retry-after", "2"),),
-    ),
     "rate_limit_bare": error_reply(429, _LIMITED, kind="requests", code="rate_limit_exceeded"),
     "rate_limit_text": Reply(429, b"Too Many Requests", content_type="text/plain"),
     "insufficient_quota": error_reply(
@@ -101,6 +97,17 @@ ERRORS: Mapping[str, Reply] = {
     "empty_body": Reply(200, b""),
 }  # fmt: skip
 """Sent before any model is asked: nothing is billed."""
+
+PAUSES = {"rate_limit": "seconds", "rate_limit_ms": "ms", "rate_limit_date": "date"}
+"""429s that say to wait ``PAUSE_S``, and how; not billed."""
+PAUSE_S = 20.0
+
+
+def pause_reply(headers: Headers) -> Reply:
+    """Return a 429 that has nothing to do with the limits."""
+    message = f"{_LIMITED}. Please try again in {PAUSE_S:.0f}s."
+    return error_reply(429, message, kind="requests", code="rate_limit_exceeded", headers=headers)
+
 
 BREAKS = ("reset_before", "reset_mid_body", "hang", "trickle", "late")
 """What happens to the connection; ``reset_mid_body`` and ``late`` are billed."""
@@ -276,5 +283,5 @@ HARMLESS = frozenset(
 )  # fmt: skip
 """Faults whose answer is whole: paying for it again is avoidable."""
 
-FAULTS = (*ERRORS, *BREAKS, *ENVELOPES, *ODD_HEADERS, *SPOILS)
+FAULTS = (*ERRORS, *PAUSES, *BREAKS, *ENVELOPES, *ODD_HEADERS, *SPOILS)
 """Names of all faults."""

@@ -36,11 +36,14 @@ from fault_replies import (
     ERRORS,
     FAULTS,
     ODD_HEADERS,
+    PAUSE_S,
+    PAUSES,
     SPOILS,
     Headers,
     Reply,
     Said,
     error_reply,
+    pause_reply,
 )
 from fault_stats import Ledger, Seen, Stats
 from fault_truth import TruthAnswer, prompt_of, truth_answer, truth_matrix
@@ -299,6 +302,8 @@ class FaultServer:
             fault = ""
         elif fault in ERRORS:
             reply = ERRORS[fault]
+        elif fault in PAUSES:
+            reply = pause_reply(tuple(retry_headers(PAUSES[fault], PAUSE_S, self.clock)))
         elif fault not in ("reset_before", "hang", "trickle"):
             reply = self._charge(call)
             if reply is not None:

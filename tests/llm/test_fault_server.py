@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import json
 import socket
 import threading
@@ -58,10 +59,14 @@ def annotation(text=TEXT, concepts=CONCEPTS):
     }
 
 
+@functools.cache
+def client():
+    """Return the one client of all tests: making its TLS context takes longer than a test."""
+    return openai.OpenAI(base_url="http://localhost", api_key="good-key-of-mine", max_retries=0)
+
+
 def connect(server, **options):
-    return openai.OpenAI(
-        base_url=server.base_url, api_key="good-key-of-mine", max_retries=0, **options
-    )
+    return client().with_options(base_url=server.base_url, **options)
 
 
 def ask(server, body=None, **options):
@@ -146,9 +151,10 @@ def test_the_predecessors_prompts_are_answered_by_the_same_truth():
     )
 
     with FaultServer(truth_answer(5)) as server:
-        client = connect(server)
         answers = [
-            client.responses.create(model="gpt-5-mini", input=prompt.replace("is angry", concept))
+            connect(server).responses.create(
+                model="gpt-5-mini", input=prompt.replace("is angry", concept)
+            )
             for concept in ("is angry", *CONCEPTS)
         ]
 
@@ -471,11 +477,11 @@ def test_refusals_and_filters_come_in_their_fields():
 def test_every_fault_can_happen_on_both_endpoints():
     skipped = {"late", "hang", "trickle"}
     with FaultServer(fault_plan=lambda a: str(a.body["user"])) as server:
-        client = connect(server, timeout=5)
+        asked = connect(server, timeout=5)
         for fault in [name for name in FAULTS if name not in skipped]:
             for call, extra in (
-                (client.chat.completions.create, annotation()),
-                (client.responses.create, {"model": MODEL, "input": "hi"}),
+                (asked.chat.completions.create, annotation()),
+                (asked.responses.create, {"model": MODEL, "input": "hi"}),
             ):
                 try:
                     call(**extra, user=fault)
@@ -528,11 +534,11 @@ def test_an_outage_ends_when_it_is_said_to():
 
 def test_embeddings_follow_from_the_text_alone():
     with FaultServer(embedding_size=4) as server:
-        client = connect(server)
+        embeddings = connect(server).embeddings
         model = "text-embedding-3-small"
-        both = client.embeddings.create(model=model, input=["sea", "bread"]).data
-        plain = client.embeddings.create(model=model, input="sea", encoding_format="float").data
-        wide = client.embeddings.create(model=model, input="sea", dimensions=16).data
+        both = embeddings.create(model=model, input=["sea", "bread"]).data
+        plain = embeddings.create(model=model, input="sea", encoding_format="float").data
+        wide = embeddings.create(model=model, input="sea", dimensions=16).data
         assert server.stats().embedded == 4
 
     assert both[0].embedding == pytest.approx(plain[0].embedding)
