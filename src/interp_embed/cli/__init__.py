@@ -6,11 +6,12 @@ Commands are imported when they are run, so that ``--help`` answers at once.
 import difflib
 import errno
 import importlib
+import warnings
 from typing import Any
 
 import click
 
-from interp_embed.errors import InterpEmbedError
+from interp_embed.errors import InterpEmbedError, Interrupted
 
 _COMMANDS = {
     "demo": ("interp_embed.cli.demo", "Find planted concepts in made-up reviews; needs nothing."),
@@ -19,7 +20,7 @@ _COMMANDS = {
         "Find and test named concepts that predict a column of your table.",
     ),
     "encode": ("interp_embed.cli.encode", "Turn a table of texts into feature activations."),
-    "label": ("interp_embed.cli.label", "Name the features of a data set; no LLM."),
+    "label": ("interp_embed.cli.label", "Name the features of a data set, by words or by an LLM."),
     "top": ("interp_embed.cli.top", "Show the documents on which a feature is strongest."),
     "info": ("interp_embed.cli.info", "Show what is in a data set, or what is installed."),
     "convert": ("interp_embed.cli.convert", "Convert a pickle of the first interp_embed."),
@@ -60,7 +61,9 @@ class _LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own type
         """Run the command; errors made for the user are shown without a traceback."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except InterpEmbedError as error:
             click.secho(f"Error: {error}", err=True, fg="red")
             ctx.exit(1)
@@ -70,6 +73,9 @@ class _LazyGroup(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             click.secho(f"Error: {where}{error.strerror or error}", err=True, fg="red")
             ctx.exit(1)
+        except Interrupted as stop:
+            click.echo(f"\nInterrupted. {stop}.", err=True)
+            ctx.exit(130)
         except KeyboardInterrupt:
             click.echo(
                 "\nInterrupted. What is done is kept: the same command goes on from there "
@@ -77,6 +83,14 @@ class _LazyGroup(click.Group):
                 err=True,
             )
             ctx.exit(130)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *_: object, **__: object
+) -> None:
+    """Print what a user should mind, without the line of code it came from."""
+    if issubclass(category, UserWarning):
+        click.secho(f"Note: {message}", err=True, fg="yellow")
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

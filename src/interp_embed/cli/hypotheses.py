@@ -5,8 +5,9 @@ from typing import cast
 
 import click
 
+from interp_embed.cli.llm_options import choose_llm, llm_options
 from interp_embed.cli.output import prepare_folder, print_study, write_run
-from interp_embed.hypotheses import StudySettings, find_hypotheses
+from interp_embed.hypotheses import StudySettings, estimate_study, find_hypotheses
 from interp_embed.hypotheses.evaluate import Correction
 from interp_embed.hypotheses.select import METHODS, SelectionMethod
 from interp_embed.tables import read_table, require_column
@@ -102,6 +103,7 @@ from interp_embed.tables import read_table, require_column
     show_default=True,
     help="Same input, seed and versions: same result.",
 )
+@llm_options
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     file: Path,
@@ -122,16 +124,25 @@ def command(
     cache: Path | None,
     threads: int,
     seed: int,
+    llm: str | None,
+    annotator: str | None,
+    base_url: str | None,
+    max_cost: float | None,
+    dry_run: bool,
+    instructions: str | None,
+    answers: Path | None,
     quiet: bool,
 ) -> None:
     """Find named concepts associated with a column, and test them on held-back documents.
 
     FILE is CSV, TSV, JSONL (each also .gz) or Parquet. Six tenths of the documents are
-    searched, the rest is opened once, to test what was found. No key, GPU or network is needed.
+    searched, the rest is opened once, to test what was found. No key, GPU or network is needed;
+    with --llm a language model finds the words and reads the documents instead.
 
     \b
     interp-embed hypotheses reviews.csv --text review --target stars
     interp-embed hypotheses posts.jsonl.gz --text body --target removed --groups author
+    interp-embed hypotheses reviews.csv --text review --target stars --llm gpt-5-mini --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
     settings = StudySettings(
         n=n,
@@ -144,10 +155,29 @@ def command(
         seed=seed,
         threads=threads,
     )
+    asked = choose_llm(
+        llm=llm,
+        annotator=annotator,
+        base_url=base_url,
+        max_cost=max_cost,
+        dry_run=dry_run,
+        instructions=instructions,
+        answers=answers,
+        quiet=quiet,
+    )
     table = read_table(file)
     documents = require_column(table, text, purpose="--text")
     outcome = require_column(table, target, purpose="--target")
     labels = None if groups is None else require_column(table, groups, purpose="--groups")
+    if asked is not None and asked.dry_run:
+        asked.tell(
+            estimate_study(
+                documents.tolist(),
+                readers=asked.readers,
+                settings=settings,
+            )
+        )
+        return
     folder = prepare_folder(out or Path(f"{_stem(file)}-hypotheses"), overwrite=overwrite)
     run = find_hypotheses(
         documents.tolist(),
@@ -157,6 +187,7 @@ def command(
         settings=settings,
         target_name=target,
         positive=positive,
+        llm=asked.readers if asked else None,
         cache=cache or "default",
         progress=not quiet,
     )

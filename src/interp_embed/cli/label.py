@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from interp_embed.dataset import Dataset
+from interp_embed.cli.llm_options import choose_llm, llm_options
+from interp_embed.dataset import Dataset, LabelOutcome
 from interp_embed.errors import InputError
 
 
@@ -19,28 +20,76 @@ from interp_embed.errors import InputError
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="CSV", help="Write all labels here too."
 )
+@llm_options
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def command(folder: Path, features: str | None, show: int, out: Path | None, quiet: bool) -> None:
-    """Label features by the words on which they fire; no LLM, no key.
+def command(
+    folder: Path,
+    features: str | None,
+    show: int,
+    out: Path | None,
+    llm: str | None,
+    annotator: str | None,
+    base_url: str | None,
+    max_cost: float | None,
+    dry_run: bool,
+    instructions: str | None,
+    answers: Path | None,
+    quiet: bool,
+) -> None:
+    """Label features by the words on which they fire (no LLM, no key), or by a language model.
 
-    Half of the documents make a label, the other half measure how well its words alone tell where
-    the feature fires (F1). Labels are kept in the data set; those that tell most are shown first.
-    """
+    Half of the documents make a label, the other half measure how well it alone tells where the
+    feature fires (F1). Labels are kept in the data set; those that tell most are shown first.
+
+    \b
+    interp-embed label my_dataset
+    interp-embed label my_dataset --features 3,14 --llm gpt-5-mini --dry-run
+    interp-embed label my_dataset --features 3,14 --llm qwen3 --base-url http://localhost:11434/v1
+    """  # noqa: D301 - \b keeps lines apart in the help
+    chosen = _numbers(features)
+    asked = choose_llm(
+        llm=llm,
+        annotator=annotator,
+        base_url=base_url,
+        max_cost=max_cost,
+        dry_run=dry_run,
+        instructions=instructions,
+        answers=answers,
+        quiet=quiet,
+    )
+    if asked is not None and chosen is None and max_cost is None and not dry_run:
+        raise InputError(
+            "a language model is paid for each feature: name them (--features 3,14), or set "
+            "--max-cost to label all; --dry-run says what that would cost"
+        )
     dataset = Dataset.load_from_file(folder)
-    outcome = dataset.label_features(_numbers(features), progress=not quiet)
+    if asked is None:
+        outcome = dataset.label_features(chosen, progress=not quiet)
+    elif asked.dry_run:
+        asked.tell(dataset.estimate_labels(chosen, asked.readers))
+        return
+    else:
+        outcome = dataset.label_features(chosen, llm=asked.readers)
     frame = outcome.to_frame()
     if not outcome.labels and not outcome.unlabelled:
         click.echo("No feature fires in ten documents or more, so that none can be labelled.")
         return
     click.echo(
-        f"{len(outcome.labels):,} features labelled, {len(outcome.unlabelled):,} not: "
-        "no word tells where they fire"
+        f"{len(outcome.labels):,} features labelled, {len(outcome.unlabelled):,} not"
+        + _why_not(outcome)
     )
     for row in frame.head(show).itertuples():
         click.echo(f"{row.feature:6}  F1 {row.f1:4.2f}  in {row.density:4.0%}  {row.label}")
     if out is not None:
         frame.to_csv(out, index=False)
         click.echo(f"Written to {out}.")
+
+
+def _why_not(outcome: LabelOutcome) -> str:
+    if not outcome.reasons:
+        return ": no word tells where they fire"
+    feature, reason = next(iter(outcome.reasons.items()))
+    return f"; feature {feature}: {reason}"
 
 
 def _numbers(text: str | None) -> list[int] | None:

@@ -26,6 +26,9 @@ from interp_embed.dataset.startup import check_reader
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.encode import encode_dataset, plan_dataset
 from interp_embed.errors import InputError, StoredFileError
+from interp_embed.interpret import LLMReaders, Readers, as_readers
+from interp_embed.llm import CostEstimate
+from interp_embed.records import Fidelity
 from interp_embed.sae.bound import Device
 from interp_embed.store import Pool, Precision, Store, TokenDetail
 
@@ -419,42 +422,107 @@ class Dataset:
         """
         return self._labels.every()
 
-    async def label_feature(self, feature: object) -> str | None:
+    async def label_feature(
+        self, feature: object, *, llm: Readers | None = None, instructions: str = ""
+    ) -> str | None:
         """Return a label made from this data set's own documents, and keep it.
 
         Works with ``await`` in a notebook; :meth:`label_feature_sync` is its plain twin.
         """
-        return await asyncio.to_thread(self.label_feature_sync, feature)
+        return await asyncio.to_thread(
+            self.label_feature_sync, feature, llm=llm, instructions=instructions
+        )
 
-    def label_feature_sync(self, feature: object) -> str | None:
-        """Return a label for a feature from where it fires here, or None if no word tells it.
+    def label_feature_sync(
+        self, feature: object, *, llm: Readers | None = None, instructions: str = ""
+    ) -> str | None:
+        """Return a label for a feature from where it fires here, or None if none could be found.
+
+        Args:
+            feature: Its index.
+            llm: A language model or its name; None for a label of words, which needs none.
+            instructions: What the labels should be about, for the model.
 
         Raises:
             InputError: There is no such feature.
+            LLMError: The model's server cannot be used.
         """
         index = as_feature(feature, self.n_features)
-        outcome = self.label_features([index])
+        readers = as_readers(llm, instructions=instructions)
+        outcome = self.label_features([index], llm=readers)
         return outcome.labels[index].text if index in outcome.labels else None
 
-    def label_features(
-        self, features: Iterable[object] | None = None, *, progress: bool = False
-    ) -> LabelOutcome:
-        """Label features without an LLM, by the words on which they fire, and keep the labels.
+    async def score_feature(
+        self, feature: object, label: str | None = None, *, llm: Readers | None = None
+    ) -> Fidelity:
+        """Return how well a label tells where a feature fires; its plain twin ends in ``_sync``."""
+        return await asyncio.to_thread(self.score_feature_sync, feature, label, llm=llm)
 
-        Half of the documents make the labels (of a reader SAE, as many as have 100,000 tokens),
-        the others measure them; nearly equal texts are on one side.
+    def score_feature_sync(
+        self, feature: object, label: str | None = None, *, llm: Readers | None = None
+    ) -> Fidelity:
+        """Return precision, recall and F1 of a label on documents it is not made from.
+
+        Args:
+            feature: Its index.
+            label: In words; None for the feature's own.
+            llm: A language model or its name, which reads the label; None for labels of words.
+
+        Raises:
+            InputError: There is no such feature, it has no label, or the label is in free words
+                and no model is given.
+        """
+        index = as_feature(feature, self.n_features)
+        readers = as_readers(llm)
+        annotator = None if readers is None else readers.annotator
+        return self._labels.score(self._contents, index, label, annotator)
+
+    def label_features(
+        self,
+        features: Iterable[object] | None = None,
+        *,
+        llm: Readers | None = None,
+        progress: bool = False,
+    ) -> LabelOutcome:
+        """Label features from where they fire in these documents, and keep the labels.
+
+        Half of the documents make the labels (by words of a reader SAE, as many as have 100,000
+        tokens), the others measure them; nearly equal texts are on one side. Without a language
+        model a label is the words on which its feature fires.
 
         Args:
             features: Indices; None for all that fire in at least ten documents.
+            llm: A language model or its name, to label and to measure, or ``LLMReaders`` with
+                settings of both; None for words.
             progress: Show bars.
 
         Raises:
             InputError: There is no such feature, or fewer than two documents that differ have
                 activations.
+            LLMError: The model's server cannot be used.
         """
         n = self.n_features
         chosen = None if features is None else [as_feature(feature, n) for feature in features]
+        readers = as_readers(llm)
+        if readers is not None:
+            return self._labels.make_by_llm(self._contents, chosen, readers)
         return self._labels.make(self._contents, chosen, progress=progress)
+
+    def estimate_labels(
+        self,
+        features: Iterable[object] | None,
+        llm: Readers,
+    ) -> CostEstimate:
+        """Return what :meth:`label_features` by a model would take; nothing is sent.
+
+        Args:
+            features: Indices; None for all that fire in at least ten documents.
+            llm: A language model or its name, or ``LLMReaders``.
+        """
+        n = self.n_features
+        chosen = None if features is None else [as_feature(feature, n) for feature in features]
+        readers = llm if isinstance(llm, LLMReaders) else LLMReaders.of(llm)
+        return self._labels.estimate(self._contents, chosen, readers)
 
     # Going elsewhere
 

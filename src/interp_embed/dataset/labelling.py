@@ -1,7 +1,7 @@
 """Labels for the features of a data set, from where they fire in it; no LLM."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,8 @@ class LabelOutcome:
     """Documents the labels were made from."""
     n_measure_documents: int
     """Documents the fidelity was measured on."""
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """Why a feature has no label, where that is known: its answer was missing, or it is silent."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a label, those first that tell most.

@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
@@ -16,12 +18,21 @@ from interp_embed.dataset.labelling import (
     label_by_tokens,
     measure_labels,
 )
+from interp_embed.dataset.llm_labelling import (
+    LabelDocuments,
+    Marks,
+    estimate_labels,
+    keep_strong,
+    label_by_llm,
+    reader_of_label,
+)
 from interp_embed.dataset.selection import as_feature
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.errors import InputError
-from interp_embed.interpret import TokenContext
+from interp_embed.interpret import LLMAnnotator, LLMReaders, TokenContext, score_labels
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
-from interp_embed.records import Label
+from interp_embed.llm import CostEstimate
+from interp_embed.records import Fidelity, Label
 from interp_embed.stats import near_duplicate_groups
 from interp_embed.store import Store
 
@@ -84,25 +95,10 @@ class LabelBook:
         Raises:
             InputError: Fewer than two documents that differ have activations.
         """
-        failed = contents.errors()
-        good = [position for position in range(len(contents)) if position not in failed]
-        if len(good) < 2:
-            raise InputError(
-                f"labels need at least two documents with activations, there are {len(good)}"
-            )
-        groups = near_duplicate_groups([contents.text(position) for position in good])
-        making = [good[i] for i in np.flatnonzero(groups % 2 == 0)]
-        measuring = [good[i] for i in np.flatnonzero(groups % 2 == 1)]
-        if not measuring:
-            raise InputError(
-                f"labels need documents that differ: the {len(good)} with activations are equal, "
-                "or nearly"
-            )
+        making, measuring = _split(contents)
         activations = contents.load_csr("max")
         n_features = self._store.header.n_features
-        if features is None:
-            counts = np.bincount(activations.indices, minlength=n_features)
-            features = np.flatnonzero(counts >= MIN_DOCUMENTS).tolist()
+        features = _frequent(activations) if features is None else features
         contexts: dict[int, tuple[TokenContext, ...]] = {}
         cuts: NDArray[np.float32]
         if self._binding.is_of_documents():
@@ -133,3 +129,110 @@ class LabelBook:
             n_label_documents=len(making),
             n_measure_documents=len(measuring),
         )
+
+    def make_by_llm(
+        self, contents: Contents, features: Sequence[int] | None, readers: LLMReaders
+    ) -> LabelOutcome:
+        """Label features by a language model, from half of the documents; measure on the others.
+
+        Raises:
+            InputError: Fewer than two documents that differ have activations.
+        """
+        sides = self._sides(contents)
+        features = _frequent(contents.load_csr("max")) if features is None else features
+        outcome = label_by_llm(
+            readers,
+            sides.making,
+            sides.measuring,
+            features,
+            marks=sides.marks,
+        )
+        scores = {feature: measured.f1 for feature, measured in outcome.fidelity.items()}
+        self._store.append_labels(LABELS, list(outcome.labels.values()), scores)
+        return outcome
+
+    def estimate(
+        self, contents: Contents, features: Sequence[int] | None, readers: LLMReaders
+    ) -> CostEstimate:
+        """Return what :meth:`make_by_llm` would take."""
+        sides = self._sides(contents)
+        features = _frequent(contents.load_csr("max")) if features is None else features
+        return estimate_labels(readers, sides.making, sides.measuring, features)
+
+    def _sides(self, contents: Contents) -> "_Sides":
+        making, measuring = _split(contents)
+        activations = contents.load_csr("max")
+        cuts = np.zeros(self._store.header.n_features, np.float32)
+        marks = None
+        if not self._binding.is_of_documents():
+            cuts = np.float32(STRONG) * activations[making].max(axis=0).toarray().ravel()
+            tokens = TokenAccess(contents.take(np.array(making, np.int64)), self._binding)
+            marks = tokens.marked
+        strong = keep_strong(activations, cuts)
+        return _Sides(
+            LabelDocuments([contents.text(i) for i in making], strong[making]),
+            LabelDocuments([contents.text(i) for i in measuring], strong[measuring]),
+            marks,
+        )
+
+    def score(
+        self, contents: Contents, feature: int, label: str | None, annotator: LLMAnnotator | None
+    ) -> Fidelity:
+        """Return how well a label tells where a feature fires, on the documents that measure.
+
+        Raises:
+            InputError: The feature has no label, or the label needs a model to be read.
+        """
+        text = self.every().get(feature) if label is None else label
+        if not text:
+            raise InputError(
+                f"feature {feature} has no label to score; label it first, or give label="
+            )
+        making, measuring = _split(contents)
+        activations = contents.load_csr("max", features=[feature])
+        cut = 0.0
+        if not self._binding.is_of_documents():
+            cut = STRONG * float(activations[making].max())
+        strong = keep_strong(activations[measuring], np.array([cut], np.float32))
+        texts = [contents.text(i) for i in measuring]
+        reader = reader_of_label(text, annotator)
+        scored = {0: (Label(feature, text, "given", 0),)}
+        return score_labels(reader, texts, strong, scored)[0, 0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sides:
+    """Documents that make labels, and others that measure them."""
+
+    making: LabelDocuments
+    measuring: LabelDocuments
+    marks: Marks | None
+
+
+def _frequent(activations: csr_matrix) -> list[int]:
+    """Return the features that fire in enough documents to be labelled."""
+    counts = np.bincount(activations.indices, minlength=activations.shape[1])
+    return [int(feature) for feature in np.flatnonzero(counts >= MIN_DOCUMENTS)]
+
+
+def _split(contents: Contents) -> tuple[list[int], list[int]]:
+    """Return documents to make labels from and to measure them on, copies on one side.
+
+    Raises:
+        InputError: Fewer than two documents that differ have activations.
+    """
+    failed = contents.errors()
+    good = [position for position in range(len(contents)) if position not in failed]
+    if len(good) < 2:
+        raise InputError(
+            f"labels need at least two documents with activations, there are {len(good)}"
+        )
+    groups = near_duplicate_groups([contents.text(position) for position in good])
+    making = [good[i] for i in np.flatnonzero(groups % 2 == 0)]
+    measuring = [good[i] for i in np.flatnonzero(groups % 2 == 1)]
+    if not measuring:
+        raise InputError(
+            f"labels need documents that differ: the {len(good)} with activations are equal, "
+            "or nearly"
+        )
+    return making, measuring

@@ -1,6 +1,7 @@
 """Hypotheses about a target: find them on some documents, test them on others."""
 
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
+from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
 from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
 from interp_embed.hypotheses.select import Selection, select_features
@@ -19,6 +20,7 @@ __all__ = [
     "StudySettings",
     "Target",
     "check_separate",
+    "estimate_study",
     "evaluate_candidates",
     "find_hypotheses",
     "generate_candidates",

@@ -16,6 +16,7 @@ from interp_embed.interpret import (
     FeatureExamples,
     KeywordAnnotator,
     KeywordLabeller,
+    LLMReaders,
     choose_examples,
 )
 from interp_embed.records import Label
@@ -23,6 +24,10 @@ from interp_embed.records import Label
 CANDIDATES_PER_HYPOTHESIS = 12
 """Features labelled for each hypothesis wanted: words carry some features well and others not,
 so there has to be a choice."""
+LLM_CANDIDATES_PER_HYPOTHESIS = 2
+"""The same with a labeller that is paid for each: it finds words for nearly every feature."""
+DISCOVER_SAMPLE = 300
+"""Discover documents that an annotator who is paid for each reads, to choose among labels."""
 _SAME_CONCEPT = 0.8
 """Correlation of verdicts above which two labels count as one concept."""
 _MIN_AGREEMENT = 0.15
@@ -69,7 +74,8 @@ def generate_candidates(
     *,
     n: int,
     select: SelectionMethod | ScoreFunction = "correlation",
-    annotator: Annotator | None = None,
+    readers: LLMReaders | None = None,
+    seed: int = 0,
 ) -> Candidates:
     """Return up to n hypotheses about the target, from discover documents alone.
 
@@ -83,12 +89,13 @@ def generate_candidates(
         activations: Of these documents, shape (n_documents, n_features).
         n: Hypotheses wanted.
         select: How features are screened (``select_features``).
-        annotator: Reads the labels; default the keyword annotator.
+        readers: Language models, which label and then read the labels on a sample of the
+            documents; None for labels of contrasting words and the rule that reads them.
+        seed: Of that sample.
 
     Raises:
         InputError: No feature is live, or none can be labelled.
     """
-    annotator = annotator or KeywordAnnotator()
     n_live = _count_live(activations)
     if n_live == 0:
         raise InputError(
@@ -96,20 +103,19 @@ def generate_candidates(
             "discover documents and not on all, so none can tell documents apart; train the SAE "
             "again with other settings, or check the embeddings"
         )
-    n_wanted = min(n * CANDIDATES_PER_HYPOTHESIS, n_live)
+    per_hypothesis = LLM_CANDIDATES_PER_HYPOTHESIS if readers else CANDIDATES_PER_HYPOTHESIS
+    n_wanted = min(n * per_hypothesis, n_live)
     selection = select_features(activations, discover.target, n=n_wanted, method=select)
-    labeller = KeywordLabeller(discover.documents)
-    found = [labeller.label(activations, int(feature)) for feature in selection.features]
-    labels = [label for label in found if label is not None]
-    if not labels:
-        raise InputError(
-            f"none of {len(found)} features could be labelled by words from {len(discover)} "
-            "documents; give more or longer documents"
-        )
-    verdicts = annotator.annotate(discover.documents, [label.text for label in labels]).verdicts
-    faithful = _faithful(labels, verdicts, activations, n)
+    labels = _label(discover, activations, selection.features.tolist(), readers)
+    annotator: Annotator = readers.annotator if readers else KeywordAnnotator()
+    read = choosing_rows(len(discover), sampled=readers is not None, seed=seed)
+    verdicts = annotator.annotate(
+        [discover.documents[row] for row in read], [label.text for label in labels]
+    ).verdicts
+    verdicts = _fill(verdicts)
+    faithful = _faithful(labels, verdicts, activations[read], n)
     distinct = _distinct_concepts(verdicts, faithful)
-    kept = _most_predictive(verdicts, distinct, discover.target, n)
+    kept = _most_predictive(verdicts, distinct, discover.target[read], n)
     scores = dict(zip(selection.features.tolist(), selection.scores.tolist(), strict=True))
     candidates = tuple(
         Candidate(
@@ -128,10 +134,56 @@ def generate_candidates(
     return Candidates(
         candidates=candidates,
         n_screened=selection.n_live,
-        n_labelled=len(found),
-        n_without_label=len(found) - len(labels),
+        n_labelled=len(selection.features),
+        n_without_label=len(selection.features) - len(labels),
         n_same_concept=len(faithful) - len(distinct),
     )
+
+
+def _label(
+    discover: Corpus,
+    activations: csr_matrix,
+    features: list[int],
+    readers: LLMReaders | None,
+) -> list[Label]:
+    """Return the labels found, in the order of the features."""
+    if readers is None:
+        keywords = KeywordLabeller(discover.documents)
+        found = [keywords.label(activations, feature) for feature in features]
+        labels = [label for label in found if label is not None]
+        why = "by words; give more or longer documents"
+    else:
+        proposals = readers.labeller.label(discover.documents, activations, features)
+        labels = [
+            proposals.candidates[feature][0]
+            for feature in features
+            if proposals.candidates.get(feature)
+        ]
+        first = next(iter(proposals.failures.values()), "no reason given")
+        why = f"by {readers.labeller.llm.model}: {first}"
+    if not labels:
+        raise InputError(
+            f"none of {len(features)} features could be labelled from {len(discover)} documents "
+            + why
+        )
+    return labels
+
+
+def choosing_rows(n_documents: int, *, sampled: bool, seed: int) -> NDArray[np.int64]:
+    """Return the discover documents on which labels are compared: all, or a sample."""
+    if not sampled or n_documents <= DISCOVER_SAMPLE:
+        return np.arange(n_documents)
+    chosen = np.random.default_rng(seed).choice(n_documents, DISCOVER_SAMPLE, replace=False)
+    return np.sort(chosen)
+
+
+def _fill(verdicts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return verdicts with the concept's mean where one is missing: it then tells nothing."""
+    known = np.isfinite(verdicts)
+    if known.all():
+        return verdicts
+    means = np.where(known, verdicts, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, verdicts, means).astype(np.float32)
 
 
 def _count_live(activations: csr_matrix) -> int:
@@ -146,10 +198,7 @@ def _faithful(
     features = [label.feature for label in labels]
     fires = activations[:, features].toarray() > 0  # (n_documents, n_labels)
     agreement = np.array(
-        [
-            float(_unit(np.nan_to_num(verdicts[:, i])) @ _unit(fires[:, i]))
-            for i in range(len(labels))
-        ]
+        [float(_unit(verdicts[:, i]) @ _unit(fires[:, i])) for i in range(len(labels))]
     )
     best = np.sort(agreement)[::-1][: 2 * n]
     enough = min(_MIN_AGREEMENT, float(best[-1]))
@@ -167,7 +216,7 @@ def _distinct_concepts(verdicts: NDArray[np.float32], columns: list[int]) -> lis
     kept: list[int] = []
     standardised: list[NDArray[np.float64]] = []
     for column in columns:
-        answers = np.nan_to_num(verdicts[:, column])
+        answers = verdicts[:, column]
         if not _MIN_PRESENT <= answers.sum() <= len(answers) - _MIN_PRESENT:
             continue
         z = _unit(answers)
@@ -185,6 +234,6 @@ def _most_predictive(
             f"every label found occurs in fewer than {_MIN_PRESENT} discover documents or is "
             "absent from fewer; give more documents"
         )
-    answers = csr_matrix(np.nan_to_num(verdicts[:, columns]))
+    answers = csr_matrix(verdicts[:, columns])
     chosen = select_features(answers, target, n=min(n, len(columns)), method="lasso")
     return [columns[i] for i in chosen.features]

@@ -26,6 +26,7 @@ from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import Candidates, generate_candidates
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.targets import Target, understand_target
+from interp_embed.interpret import LLMReaders, Readers, as_readers
 from interp_embed.records import DroppedDocument, HypothesisStudy, Json, RowCounts
 from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
 from interp_embed.sae.matrix import check_embeddings
@@ -76,6 +77,7 @@ class _Asked:
     positive: str | None
     embedder: dict[str, Json]
     """Identity of the embedder."""
+    readers: LLMReaders | None
 
 
 def find_hypotheses(
@@ -89,6 +91,7 @@ def find_hypotheses(
     target_name: str = "target",
     target_kind: Literal["auto", "numeric", "binary"] = "auto",
     positive: str | None = None,
+    llm: Readers | None = None,
     cache: Cache = "default",
     progress: bool = True,
 ) -> StudyRun:
@@ -106,6 +109,8 @@ def find_hypotheses(
         target_name: What the target is called in the report.
         target_kind: ``numeric`` or ``binary`` if it should not be told from the values.
         positive: The class to explain against all others.
+        llm: A language model or its name, or two for labelling and annotating; None: labels are
+            contrasting words, and a rule reads them.
         cache: Folder of the embedding cache, ``default`` or None (``embed_documents``).
         progress: Show progress bars on the standard error stream.
 
@@ -113,6 +118,7 @@ def find_hypotheses(
         InputError: The input cannot bear a study; the message says why and what to do.
     """
     settings = settings or StudySettings()
+    readers = as_readers(llm)
     prepared = _prepare(
         documents, target, groups, name=target_name, kind=target_kind, positive=positive
     )
@@ -137,7 +143,7 @@ def find_hypotheses(
     corpus = Corpus(prepared.documents, prepared.values, vectors, prepared.rows, prepared.groups)
     # One BLAS thread more than asked, and a busy machine spends its time waiting for it.
     with threadpool_limits(settings.threads):
-        asked = _Asked(settings, training, target_name, positive, identity)
+        asked = _Asked(settings, training, target_name, positive, identity, readers)
         return _run(prepared, corpus, split, asked, progress=progress)
 
 
@@ -159,6 +165,8 @@ def _run(
         sae.weights.encode(discover.embeddings, threads=settings.threads),
         n=settings.n,
         select=settings.select,
+        readers=asked.readers,
+        seed=settings.seed,
     )
     sealed.fix(candidates.plan)
     confirm = sealed.open(candidates.plan)
@@ -171,6 +179,7 @@ def _run(
         level=settings.level,
         correction=settings.correction,
         clustered=prepared.grouped,
+        annotator=asked.readers.annotator if asked.readers else None,
         seed=settings.seed,
     )
     study = HypothesisStudy(
@@ -320,7 +329,7 @@ def _settings_record(asked: _Asked, prepared: _Prepared) -> dict[str, Json]:
         "groups": prepared.grouped,
         "positive": asked.positive,
         "standard_errors": "cluster-robust by group" if prepared.grouped else "HC3",
-        "labels": "keywords",
+        "labels": asked.readers.to_json() if asked.readers else "keywords",
     }
 
 

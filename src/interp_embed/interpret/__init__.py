@@ -9,9 +9,15 @@ from interp_embed.interpret.keywords import (
     KeywordRule,
     label_spans,
 )
-from interp_embed.interpret.label_scores import LabelScores, score_labels, score_labels_async
+from interp_embed.interpret.label_scores import (
+    LabelScores,
+    estimate_scores,
+    score_labels,
+    score_labels_async,
+)
 from interp_embed.interpret.llm_annotator import LLMAnnotator
 from interp_embed.interpret.llm_labeller import LabelProposals, LLMLabeller
+from interp_embed.interpret.llm_readers import LLMReaders, Readers, as_readers
 from interp_embed.interpret.parsing import read_label, read_verdicts
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.interpret.prompts import Prompt
@@ -42,17 +48,21 @@ __all__ = [
     "KeywordRule",
     "LLMAnnotator",
     "LLMLabeller",
+    "LLMReaders",
     "LabelProposals",
     "LabelScores",
     "PremadeLabels",
     "Prompt",
+    "Readers",
     "RuleAnnotator",
     "ScoringSample",
     "TokenContext",
     "TokenLabel",
     "WordIndex",
+    "as_readers",
     "choose_examples",
     "choose_scoring_documents",
+    "estimate_scores",
     "label_from_tokens",
     "label_spans",
     "load_premade_labels",

@@ -13,6 +13,7 @@ from interp_embed.interpret.fidelity import measure_fidelity
 from interp_embed.interpret.llm_annotator import LLMAnnotator
 from interp_embed.interpret.sampling import ScoringSample, choose_scoring_documents
 from interp_embed.interpret.shown_text import as_texts
+from interp_embed.llm import CostEstimate
 from interp_embed.records import Annotations, Fidelity, Label
 
 LabelScores = Mapping[tuple[int, int], Fidelity]
@@ -52,6 +53,24 @@ def score_labels(
     except Interrupted as error:
         raise Interrupted(str(error), partial=_measure_partial(plan, error.partial)) from error
     return _measure(plan, annotations)
+
+
+def estimate_scores(
+    annotator: LLMAnnotator,
+    documents: Sequence[str],
+    activations: csr_matrix,
+    labels: Mapping[int, Sequence[Label]],
+    *,
+    n: int = 100,
+    seed: int = 0,
+) -> CostEstimate:
+    """Return what :func:`score_labels` will take; nothing is sent.
+
+    Raises:
+        InputError: The shapes do not fit, or a feature is out of range.
+    """
+    plan = _plan(documents, activations, labels, n, seed)
+    return annotator.estimate(plan.documents, plan.concepts, only=plan.only)
 
 
 async def score_labels_async(

@@ -91,6 +91,17 @@ class LLMAnnotator:
         self._check = check
         self._seed = seed
 
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """Everything that changes a verdict."""
+        return {
+            "model": dict(self.llm.identity),
+            "prompt": self._form.prompt.kind,
+            "concepts_per_call": self.concepts_per_call,
+            "max_words": self._form.max_words,
+            "parameters": dict(self._form.parameters),
+        }
+
     def annotate(
         self,
         documents: Sequence[str | None],
@@ -232,16 +243,8 @@ class LLMAnnotator:
 
     def _judge(self, *, alone: bool = False, retest: bool = False) -> str:
         """Return the key under which verdicts are kept: all that may change one."""
-        return digest_settings(
-            {
-                "model": dict(self.llm.identity),
-                "prompt": self._form.prompt.kind,
-                "concepts_per_call": 1 if alone else self.concepts_per_call,
-                "max_words": self._form.max_words,
-                "parameters": dict(self._form.parameters),
-                "retest": retest,
-            }
-        )
+        asked = {"concepts_per_call": 1} if alone else {}
+        return digest_settings({**self.identity, **asked, "retest": retest})
 
     def _known(self, task: AnnotationTask, judge: str) -> dict[Pair, bool]:
         """Return the stored verdicts of the pairs wanted."""

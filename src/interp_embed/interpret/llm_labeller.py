@@ -111,12 +111,28 @@ class LLMLabeller:
                 )
         self._n_examples = n_examples
         self._sampling: Sampling = sampling
-        self._n_candidates = n_candidates
+        self.n_candidates = n_candidates
         self._temperature = temperature
         self._instructions = instructions
         self._max_words = max_words
         self._seed = seed
         self._parameters = dict(parameters or {})
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """Everything that changes a label, beside the documents."""
+        return {
+            "model": dict(self.llm.identity),
+            "prompt": self._prompt.kind,
+            "n_examples": self._n_examples,
+            "sampling": self._sampling,
+            "n_candidates": self.n_candidates,
+            "temperature": self._temperature,
+            "instructions": self._instructions,
+            "max_words": self._max_words,
+            "seed": self._seed,
+            "parameters": self._parameters,
+        }
 
     def label(
         self,
@@ -216,7 +232,7 @@ class LLMLabeller:
 
     def _wanted(self, features: Sequence[int], marks: Marks | None) -> _Request:
         chosen = tuple(dict.fromkeys(int(feature) for feature in features))
-        return _Request(chosen, self._n_candidates, self._prompt, marks)
+        return _Request(chosen, self.n_candidates, self._prompt, marks)
 
     def _to_refine(
         self,
@@ -227,7 +243,7 @@ class LLMLabeller:
     ) -> _Request:
         return _Request(
             tuple(int(feature) for feature in labels),
-            self._n_candidates,
+            self.n_candidates,
             self._refine_prompt,
             marks,
             present=dict(labels),
