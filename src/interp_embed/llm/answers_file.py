@@ -73,10 +73,11 @@ def open_file(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
             f"({error.strerror or error}); choose one that can be written to, {_ELSEWHERE}"
         ) from error
     try:
-        return _open_whole(path, busy_timeout_s)
+        with _gate(path, busy_timeout_s, alone=False):
+            return _open_whole(path, busy_timeout_s)
     except _DamagedError:
         pass
-    with _repairing(path, busy_timeout_s):
+    with _gate(path, busy_timeout_s, alone=True):
         try:
             return _open_whole(path, busy_timeout_s)  # another process has seen to it
         except _DamagedError as damage:
@@ -218,6 +219,8 @@ def _switch_journal(connection: sqlite3.Connection, wanted: str, busy_timeout_s:
 def _replace(path: Path, damage: str) -> None:
     try:
         set_aside(path, damage)
+    except sqlite3.Error as error:
+        raise explain(error, str(path)) from error
     except OSError as error:
         raise StoredFileError(
             f"the answer store {path} is damaged ({damage}) and cannot be renamed "
@@ -226,12 +229,17 @@ def _replace(path: Path, damage: str) -> None:
 
 
 @contextmanager
-def _repairing(path: Path, busy_timeout_s: float) -> Iterator[None]:
-    """Let one process at a time set a damaged file aside; a lock that dies with its process."""
-    name = path.with_name(f"{path.name}.repair")
+def _gate(path: Path, busy_timeout_s: float, *, alone: bool) -> Iterator[None]:
+    """Open files together with others, but set a damaged one aside alone.
+
+    A connection that is closed deletes the file's log by its name, even if the file has been
+    replaced meanwhile. The lock is one on a small file beside it, which dies with its process.
+    """
+    name = path.with_name(f".{path.name}.lock")
     try:
         with closing(_connect(name, busy_timeout_s)) as lock:
-            lock.execute("BEGIN EXCLUSIVE")
+            lock.execute("BEGIN EXCLUSIVE" if alone else "BEGIN")
+            lock.execute("SELECT count(*) FROM sqlite_master")
             yield
     except sqlite3.Error as error:
         raise explain(error, str(path)) from error

@@ -39,11 +39,12 @@ def set_aside(path: Path, damage: str) -> None:
         copy = _readable_copy(path, Path(folder))
         create_tables(target)
         counts = {table: _rescue(copy, table, target) for table in KEPT_TABLES}
-    for suffix in ("", "-wal", "-shm"):
+    _keep(path, aside)
+    for suffix in ("-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
-    saved.rename(path)
+    saved.replace(path)
     logger.warning(
         "the answer store %s was damaged (%s): it is kept as %s, and %d calls and %d verdicts "
         "could be read from it; what is missing will be asked again",
@@ -53,6 +54,14 @@ def set_aside(path: Path, damage: str) -> None:
         counts["calls"],
         counts["verdicts"],
     )
+
+
+def _keep(path: Path, aside: Path) -> None:
+    """Give a file a second name, so that its first is never without a file."""
+    try:
+        aside.hardlink_to(path)
+    except OSError:  # not every file system can
+        shutil.copyfile(path, aside)
 
 
 def _readable_copy(path: Path, folder: Path) -> Path:
