@@ -129,10 +129,11 @@ class Inquiry:
             elif missing and state.doublings < _MAX_DOUBLINGS:
                 state.doublings += 1
             else:
-                tries = 0
+                tries = tries - 1 if len(missing) == 1 else 0
         if missing:
+            was_alone = len(batch.concepts) == 1
             reason = f"the answer could not be read as yes or no: {_shown(text)}"
-            _split(missing, reason, state)
+            _split(missing, reason if was_alone else "", state)
 
     async def _ask(self, ask: Ask, concepts: tuple[str, ...], state: _State) -> Answer | Failure:
         sample = self.sample + state.asked[concepts]
@@ -173,12 +174,14 @@ def _take_failure(failure: Failure, batch: _Batch, state: _State) -> None:
         _split(rest, "", state)
         state.waiting.appendleft(_Batch((shortest,), 2))
     else:
-        _split(concepts, f"there is no usable answer: {failure.reason}", state)
+        # Many attempts failed before a word was said: other groupings would fare no better.
+        reason = f"there is no usable answer: {failure.reason}"
+        state.reasons.update(dict.fromkeys(concepts, reason))
 
 
 def _split(concepts: tuple[str, ...], reason: str, state: _State) -> None:
-    """Put two halves up to be asked; a single concept has had its chance, unless reason is ""."""
-    if len(concepts) == 1 and reason:
+    """Put two halves up to be asked; a concept that was asked alone is given the reason instead."""
+    if reason:
         state.reasons[concepts[0]] = reason
         return
     middle = (len(concepts) + 1) // 2

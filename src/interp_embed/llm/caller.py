@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 
 _MAX_ATTEMPTS = 12
 _MAX_BACKOFF_S = 30.0
-_MAX_DOUBLINGS = 2
+_MAX_ENLARGED = 2
+_FIRST_ROOM = 1024
+"""Tokens given at first to a model that thinks: hosted ones were seen to use 400 for a word."""
 _POLL_S = 1.0
 _FAILED: Mapping[str, Literal["refused", "too_long"]] = {
     "refused": "refused",
@@ -136,16 +138,15 @@ class Caller:
         return Answer(call.text, call.finish_reason, call.key, cached=True)
 
     async def _ask_server(self, key: str, request: Request) -> Answer | Failure:
-        attempts, doublings = 0, 0
+        attempts, enlarged = 0, 0
         while True:
-            quirks = self._quirks
-            sent = await self._claim_and_send(key, request, quirks)
+            sent = await self._claim_and_send(key, request)
             if not isinstance(sent, Sent):
                 return sent
             meaning = sent.meaning
-            if isinstance(meaning, Good) and _is_eaten(meaning) and doublings < _MAX_DOUBLINGS:
-                doublings += 1
-                self._make_room(request, quirks)
+            if isinstance(meaning, Good) and _is_eaten(meaning) and enlarged < _MAX_ENLARGED:
+                enlarged += 1
+                self._make_room(request, sent.quirks)
             elif isinstance(meaning, Good):
                 return self._keep(key, request, meaning, attempts=attempts + 1, sent=sent)
             elif isinstance(meaning, Passing):
@@ -155,13 +156,11 @@ class Caller:
                     return Failure("unusable", reason)
                 await self._back_off(attempts)
             else:
-                failure = await self._decide(key, request, meaning, quirks)
+                failure = await self._decide(key, request, meaning, sent.quirks)
                 if failure is not None:
                     return failure
 
-    async def _claim_and_send(
-        self, key: str, request: Request, quirks: Quirks
-    ) -> Sent | Answer | Failure:
+    async def _claim_and_send(self, key: str, request: Request) -> Sent | Answer | Failure:
         """Send a question that no other process is asking; else wait for that one's answer."""
         lease = 2 * self._server.timeout_s
 
@@ -173,7 +172,7 @@ class Caller:
             return self._retry_failures or not self._store.find([key])
 
         while True:
-            sent = await self._sender.send(request, quirks, may_send=may_send)
+            sent = await self._sender.send(request, quirks=lambda: self._quirks, may_send=may_send)
             if sent is not None:
                 return sent
             if (found := self._find(key)) is not None:
@@ -231,7 +230,7 @@ class Caller:
 
     def _make_room(self, request: Request, quirks: Quirks) -> None:
         if self._quirks.headroom == quirks.headroom:
-            headroom = max(256, request.max_tokens + 2 * quirks.headroom)
+            headroom = max(_FIRST_ROOM, 4 * (request.max_tokens + quirks.headroom))
             self._learn(replace(self._quirks, headroom=headroom))
 
     async def _explain(self, meaning: Fatal) -> str:

@@ -16,12 +16,16 @@ _PARAMETERS = (
 )  # fmt: skip
 _REFUSED_PARAMETER = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|invalid|not permitted|extra_forbidden"
-    r"|not allowed|does not exist",
+    r"|not allowed|does not exist|must be",
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
     r"context.{0,12}length|maximum context|context window|too many tokens|prompt is too long"
     r"|reduce the length|exceeds? the (?:available )?context",
+    re.IGNORECASE,
+)
+_NO_SYSTEM = re.compile(
+    r"\bsystem\b.{0,20}\b(role|message|prompt|instruction)|\brole\b.{0,30}\bsystem\b",
     re.IGNORECASE,
 )
 _POLICY = re.compile(
@@ -158,7 +162,7 @@ def _named_parameter(error: Mapping[str, Json], message: str) -> str | None:
         return None
     if "json_schema" in message or "guided" in message or "json_object" in message:
         return "response_format"
-    if re.search(r"\bsystem\b.{0,20}\b(role|message|prompt|instruction)", message, re.IGNORECASE):
+    if _NO_SYSTEM.search(message):
         return "system"
     return next((name for name in _PARAMETERS if re.search(rf"\b{name}\b", message)), None)
 

@@ -43,6 +43,8 @@ class Sent:
 
     meaning: Meaning
     latency_s: float
+    quirks: Quirks
+    """How the server was asked."""
     cost_usd: float | None = None
     """None where it is not known, or nothing was billed."""
 
@@ -85,18 +87,22 @@ class Sender:
             send.cancel()
 
     async def send(
-        self, request: Request, quirks: Quirks, *, may_send: Callable[[], bool]
+        self,
+        request: Request,
+        *,
+        quirks: Callable[[], Quirks],
+        may_send: Callable[[], bool],
     ) -> Sent | Failure | None:
         """Wait for money and for leave, send once, and count what came.
 
         Args:
             request: The question.
-            quirks: How the server wants to be asked.
+            quirks: Tells how the server wants to be asked; others may learn more while this waits.
             may_send: Asked when there is leave; if not, nothing is sent and None returned.
         """
         if self._state.halt is not None:
             return self._state.stopped()
-        worst = self._worst_cost(request, quirks)
+        worst = self._worst_cost(request, quirks())
         if not await self._budget.reserve(worst):
             self._halt(
                 f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
@@ -107,7 +113,7 @@ class Sender:
         try:
             self.transport.prepare()
             leave = await self.limiter.admit(
-                self._weight(request, quirks), left=max(1, self._state.left)
+                self._weight(request, quirks()), left=max(1, self._state.left)
             )
             if isinstance(leave, Spent):
                 self._halt(leave.reason, again_s=leave.again_s)
@@ -116,7 +122,7 @@ class Sender:
             if not may_send():
                 self.limiter.give_back(leave)
                 return None
-            sent = await self._exchange(request, quirks, leave)
+            sent = await self._exchange(request, quirks(), leave)
             sent = self._count(request, sent)
             spent = sent.cost_usd or 0.0
         finally:
@@ -148,7 +154,7 @@ class Sender:
             self._steer(meaning, leave, reply)
         finally:
             self.limiter.leave(leave)
-        return Sent(meaning, self._clock.now() - begin)
+        return Sent(meaning, self._clock.now() - begin, quirks)
 
     async def _send_within(self, timeout: float, body: Mapping[str, Json]) -> Reply:
         """Send, and wait for the whole reply no longer than this, whatever trickles in."""
