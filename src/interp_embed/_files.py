@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written to a temporary name, then renamed."""
+"""Files that are either whole or absent, and the folder for those kept between runs."""
 
 import json
 import os
@@ -7,7 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_dir
+
 from interp_embed.errors import StoredFileError
+
+CACHE_VARIABLE = "INTERP_EMBED_CACHE"
+"""Environment variable that moves everything the library keeps between runs."""
+
+
+def cache_root() -> Path:
+    """Return ``$INTERP_EMBED_CACHE``, or else the platform's user cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("interp-embed"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -7,7 +7,8 @@ InterpEmbedError
 ├── MissingExtraError     an optional package is not installed (also an ImportError)
 └── LLMError              a language model's server cannot be used at all (also a RuntimeError)
 
-Interrupted, a KeyboardInterrupt that carries what was finished, stands beside them.
+Beside them: Interrupted, a KeyboardInterrupt that carries what was finished, and StoppedWarning, of
+a run that ended early and returned what it had.
 """
 
 from typing import Any
@@ -38,6 +39,10 @@ class LLMError(InterpEmbedError, RuntimeError):
 
     Whatever was answered before is stored; the same call, run again, goes on from there.
     """
+
+
+class StoppedWarning(UserWarning):
+    """A run ended before all was asked; the message says why, and how to go on."""
 
 
 class Interrupted(KeyboardInterrupt):

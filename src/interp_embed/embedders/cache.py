@@ -23,9 +23,8 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_dir
 
-from interp_embed._files import read_json, write_atomically, write_json
+from interp_embed._files import CACHE_VARIABLE, cache_root, read_json, write_atomically, write_json
 from interp_embed._fingerprint import digest_settings, digest_text
 from interp_embed.errors import InputError, StoredFileError
 from interp_embed.records import Json
@@ -33,7 +32,6 @@ from interp_embed.records import Json
 logger = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float16"]
-ENVIRONMENT_VARIABLE = "INTERP_EMBED_CACHE"
 
 _MAGIC = b"IEv1"
 _BODY = struct.Struct("<4sIQIIIII")
@@ -71,9 +69,7 @@ class _Segment:
 
 def default_cache_folder() -> Path:
     """Return ``$INTERP_EMBED_CACHE``, or else the platform's user cache folder, for embeddings."""
-    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
-    root = Path(chosen).expanduser() if chosen else Path(user_cache_dir("interp-embed"))
-    return root / "embeddings"
+    return cache_root() / "embeddings"
 
 
 def text_key(text: str) -> bytes:
@@ -190,7 +186,7 @@ class EmbeddingCache:
 def _unusable(folder: Path, error: OSError) -> InputError:
     return InputError(
         f"the embedding cache {folder} cannot be used ({error.strerror or error}); choose another "
-        f"folder with the environment variable {ENVIRONMENT_VARIABLE} or the argument cache=, or "
+        f"folder with the environment variable {CACHE_VARIABLE} or the argument cache=, or "
         "turn it off with cache=None"
     )
 

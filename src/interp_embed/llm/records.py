@@ -1,6 +1,6 @@
 """What passes between those who ask a language model and those who carry the question to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -141,3 +141,22 @@ class Usage:
     """Of it, for answers that could not be used."""
     unpriced: int = 0
     """Calls whose price is not known; they are not part of ``cost_usd``."""
+
+
+def add_estimates(estimates: Sequence[CostEstimate]) -> CostEstimate:
+    """Return what several runs will take one after the other; None where one is not known."""
+    costs = [estimate.cost_usd for estimate in estimates if estimate.calls]
+    minutes = [estimate.minutes for estimate in estimates if estimate.minutes is not None]
+    notes = [estimate.price_note for estimate in estimates if estimate.price_note]
+    longest = max(estimates, key=lambda estimate: estimate.minutes or 0.0, default=None)
+    known = [cost for cost in costs if cost is not None]
+    return CostEstimate(
+        calls=sum(estimate.calls for estimate in estimates),
+        cached=sum(estimate.cached for estimate in estimates),
+        prompt_tokens=sum(estimate.prompt_tokens for estimate in estimates),
+        completion_tokens=sum(estimate.completion_tokens for estimate in estimates),
+        cost_usd=sum(known) if len(known) == len(costs) else None,
+        price_note="; ".join(dict.fromkeys(notes)),
+        minutes=sum(minutes) if minutes else None,
+        limit=longest.limit if longest is not None else "",
+    )
