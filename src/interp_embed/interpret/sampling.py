@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csc_matrix, csr_matrix
 
 from interp_embed.errors import InputError
 
@@ -119,6 +120,30 @@ def choose_scoring_documents(
     positions = np.concatenate(chosen)
     order = np.argsort(positions)
     return ScoringSample(positions[order].astype(np.int64), np.concatenate(weights)[order])
+
+
+def take_columns(activations: csr_matrix, features: Sequence[int], n_documents: int) -> csc_matrix:
+    """Return the columns of the features, shape (n_documents, len(features)).
+
+    Raises:
+        InputError: There are not as many rows as documents, a feature is out of range, or an
+            activation is negative or not finite.
+    """
+    rows, n_features = activations.shape
+    if rows != n_documents:
+        raise InputError(
+            f"there are {n_documents} documents but activations of {rows}; give one row a document"
+        )
+    for feature in features:
+        if not 0 <= feature < n_features:
+            raise InputError(
+                f"feature {feature} is out of range: there are {n_features} features; use an "
+                f"index from 0 to {n_features - 1}"
+            )
+    columns = csc_matrix(csr_matrix(activations)[:, list(features)])
+    if not (np.isfinite(columns.data).all() and (columns.data >= 0).all()):
+        raise InputError("activations must be finite and >= 0; these hold other values")
+    return columns
 
 
 def _distinct(order: Iterable[int], texts: Sequence[str], n: int, taken: set[str]) -> list[int]:
