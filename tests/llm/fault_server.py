@@ -444,9 +444,9 @@ class FaultServer:
     def _reply(self, call: Call, fault: str) -> Reply:
         """Ask the model and write the answer; it is billed."""
         said = Said(self._answer(call.body), reasoning_tokens=self._reasoning_tokens)
-        if fault in SPOILS:
-            said = SPOILS[fault](said, call.schema)
         said = cut(said, call.ceiling)
+        if fault in SPOILS:  # after the cut: the claim is about what is spoiled, not about room
+            said = SPOILS[fault](said, call.schema)
         tokens = count_tokens(said.content or "") + said.reasoning_tokens
         cost = 0.0
         if self._prices is not None:
