@@ -184,6 +184,11 @@ class FaultServer:
         """The last 1,000 requests, as JSON."""
         return list(self._ledger.bodies)
 
+    @property
+    def in_flight(self) -> int:
+        """Model calls being answered just now."""
+        return self._ledger.in_flight
+
     def reset_stats(self) -> None:
         """Count anew; prompts count as never seen."""
         self._ledger.reset()
