@@ -82,6 +82,7 @@ def cut(said: Said, ceiling: int | None) -> Said:
 def unsupported(body: Mapping[str, Any], supports: Supports) -> Reply | None:
     """Return the 400 for the first parameter that is not taken."""
     form = (body.get("response_format") or {}).get("type", "text")
+    best = supports.response_format
     if body.get("temperature") is not None and not supports.temperature:
         message = (
             f"Unsupported value: 'temperature' does not support {body['temperature']} with this "
@@ -96,10 +97,13 @@ def unsupported(body: Mapping[str, Any], supports: Supports) -> Reply | None:
                 f"Use '{other}' instead."
             )
             return error_reply(400, message, param=name, code="unsupported_parameter")
-    if form == "json_object" and not (supports.json_object and supports.response_format != "none"):
+    if form == "json_object" and best == "json_schema" and not supports.json_object:
         # LM Studio's form: the error is a string
         return Reply(400, b"{\"error\":\"'response_format.type' must be 'json_schema' or 'text'\"}")
-    if form == "json_schema" and supports.response_format != "json_schema":
+    if form == "json_object" and best == "none":
+        message = "Unrecognized request argument supplied: response_format"
+        return error_reply(400, message, param="response_format")
+    if form == "json_schema" and best != "json_schema":
         message = (
             "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this "
             "model."

@@ -184,6 +184,11 @@ class FaultServer:
         """The last 1,000 requests, as JSON."""
         return list(self._ledger.bodies)
 
+    @property
+    def in_flight(self) -> int:
+        """Model calls being answered just now."""
+        return self._ledger.in_flight
+
     def reset_stats(self) -> None:
         """Count anew; prompts count as never seen."""
         self._ledger.reset()
@@ -444,9 +449,9 @@ class FaultServer:
     def _reply(self, call: Call, fault: str) -> Reply:
         """Ask the model and write the answer; it is billed."""
         said = Said(self._answer(call.body), reasoning_tokens=self._reasoning_tokens)
-        if fault in SPOILS:
-            said = SPOILS[fault](said, call.schema)
         said = cut(said, call.ceiling)
+        if fault in SPOILS:  # after the cut: the claim is about what is spoiled, not about room
+            said = SPOILS[fault](said, call.schema)
         tokens = count_tokens(said.content or "") + said.reasoning_tokens
         cost = 0.0
         if self._prices is not None:
