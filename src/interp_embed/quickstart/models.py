@@ -1,0 +1,194 @@
+"""The language models a call uses: opened by name, their answers kept, one budget for all."""
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from interp_embed._cache_names import safe_file_name
+from interp_embed.embedders import default_cache_folder
+from interp_embed.errors import InputError
+from interp_embed.llm import LLM, AnswerStore, CostEstimate, OpenAILLM
+from interp_embed.records import Json
+
+_log = logging.getLogger(__name__)
+
+KEYWORDS = "keywords"
+"""Named as a model: labels and verdicts by words, without any language model."""
+_DEFAULT_TIMEOUT_S = 120.0
+_NOT_SENT = frozenset(
+    {"tokenizer_kwargs", "llm_sampling_kwargs", "max_retries", "backoff_factor", "model"}
+)
+_CEILINGS = frozenset({"max_tokens", "max_output_tokens", "max_completion_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What a user wants sent with each request, in the words of Chat Completions."""
+
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    temperature: float | None = None
+    """None: where it was not said."""
+    timeout_s: float = _DEFAULT_TIMEOUT_S
+
+    @classmethod
+    def read(
+        cls, kwargs: Mapping[str, Json] | None, *, name: str, timeout_s: float | None = None
+    ) -> Self:
+        """Return what HypotheSAEs' ``*_llm_kwargs`` ask for.
+
+        ``reasoning={"effort": ...}`` and ``text={"verbosity": ...}`` of the Responses API become
+        ``reasoning_effort`` and ``verbosity``. A ceiling of tokens is left out: requests carry a
+        tight one that is doubled where an answer was cut off.
+
+        Raises:
+            InputError: It is no mapping, or the timeout is not above 0.
+        """
+        if kwargs is not None and not isinstance(kwargs, Mapping):
+            raise InputError(f"{name} must be a dict of parameters, but got {kwargs!r}")
+        given = dict(kwargs or {})
+        seconds = given.pop("timeout", None) if timeout_s is None else timeout_s
+        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < 86_400):
+            raise InputError(f"a timeout must be seconds above 0, but got {seconds!r}")
+        unused = sorted((_NOT_SENT | _CEILINGS) & given.keys())
+        if unused:
+            _log.warning("%s: %s not needed, ignored", name, ", ".join(unused))
+        for nested, inner, plain in (
+            ("reasoning", "effort", "reasoning_effort"),
+            ("text", "verbosity", "verbosity"),
+        ):
+            value = given.get(nested)
+            if isinstance(value, Mapping) and inner in value:
+                del given[nested]
+                given.setdefault(plain, value[inner])
+        temperature = given.pop("temperature", None)
+        sent = {key: value for key, value in given.items() if key not in unused}
+        sent.pop("timeout", None)
+        return cls(sent, temperature, float(seconds or _DEFAULT_TIMEOUT_S))
+
+
+@dataclass(slots=True)
+class Models:
+    """Opens language models for one call of the quickstart."""
+
+    llm: LLM | None
+    """The user's own, used for everything; None: opened by name."""
+    base_url: str | None
+    api_key: str | None = field(repr=False)
+    max_cost: float | None
+    """Dollars for the whole call; None: no limit."""
+    cache_name: str | None
+    cache_dir: str | Path | None
+    progress: bool = True
+    _store: AnswerStore | None = field(default=None, init=False)
+    _opened: list[OpenAILLM] = field(default_factory=list, init=False)
+
+    def open(self, model: str, *, n_workers: int, timeout_s: float) -> LLM:
+        """Return a language model by its name, asked at most ``n_workers`` times at once.
+
+        Raises:
+            InputError: A number is out of range, or there is no key for the server.
+            StoredFileError: The file of answers is damaged.
+        """
+        if self.llm is not None:
+            return self.llm
+        if n_workers < 1:
+            raise InputError(f"the number of workers must be at least 1, but got {n_workers}")
+        if self._store is None:
+            self._store = AnswerStore.open(answers_file(self.cache_name, self.cache_dir))
+        opened = OpenAILLM(
+            resolve_model(model),
+            base_url=self.base_url,
+            api_key=self.api_key,
+            store=self._store,
+            max_cost=self._budget(),
+            progress=self.progress,
+            max_in_flight=n_workers,
+            timeout_s=timeout_s,
+        )
+        self._opened.append(opened)
+        return opened
+
+    def _budget(self) -> float | None:
+        """Return what is left for a model opened now."""
+        if self.max_cost is None:
+            return None
+        return max(0.0, self.max_cost - sum(llm.usage.cost_usd for llm in self._opened))
+
+    def close(self) -> None:
+        """Close connections and the file of answers; a model of the user's own stays open."""
+        while self._opened:
+            self._opened.pop().close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+def answers_file(cache_name: str | None, cache_dir: str | Path | None) -> Path | None:
+    """Return the file that keeps answers; None for the user's own.
+
+    ``cache_dir`` (or ``$INTERP_EMBED_CACHE``, or the user's cache folder) holds
+    ``annotations/NAME.sqlite``.
+
+    Raises:
+        InputError: The name is empty.
+    """
+    if cache_name is None and cache_dir is None:
+        return None
+    root = default_cache_folder().parent if cache_dir is None else Path(cache_dir).expanduser()
+    name = "answers" if cache_name is None else safe_file_name(cache_name)
+    folder = root / "annotations"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.sqlite"
+
+
+def resolve_model(name: str) -> str:
+    """Return the name a server knows for one of HypotheSAEs' short names.
+
+    >>> resolve_model("gpt4o-mini")
+    'gpt-4o-mini'
+    """
+    return re.sub(r"^gpt(?=\d)", "gpt-", name)
+
+
+def add_estimates(*estimates: CostEstimate) -> CostEstimate:
+    """Return what several runs, one after the other, will take together."""
+    total = estimates[0]
+    for more in estimates[1:]:
+        total = CostEstimate(
+            calls=total.calls + more.calls,
+            cached=total.cached + more.cached,
+            prompt_tokens=total.prompt_tokens + more.prompt_tokens,
+            completion_tokens=total.completion_tokens + more.completion_tokens,
+            cost_usd=_sum(total.cost_usd, more.cost_usd),
+            price_note=_words(total.price_note, more.price_note),
+            minutes=_sum(total.minutes, more.minutes),
+            limit=_words(total.limit, more.limit),
+        )
+    return total
+
+
+def repeat_estimate(estimate: CostEstimate, times: int) -> CostEstimate:
+    """Return what several runs like this one will take."""
+    return replace(
+        estimate,
+        calls=estimate.calls * times,
+        cached=estimate.cached * times,
+        prompt_tokens=estimate.prompt_tokens * times,
+        completion_tokens=estimate.completion_tokens * times,
+        cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * times,
+        minutes=None if estimate.minutes is None else estimate.minutes * times,
+    )
+
+
+def _sum(first: float | None, second: float | None) -> float | None:
+    if first is None or second is None:
+        return None
+    return math.fsum((first, second))
+
+
+def _words(first: str, second: str) -> str:
+    return "; ".join(dict.fromkeys(text for text in (first, second) if text))
