@@ -268,3 +268,8 @@ def scripted_llm():
 @pytest.fixture
 def by_rule():
     return answer_by_rule
+
+
+@pytest.fixture(scope="session")
+def embed_text():
+    return embed

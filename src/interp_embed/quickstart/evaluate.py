@@ -14,7 +14,7 @@ from interp_embed.interpret import LLMAnnotator
 from interp_embed.llm import LLM, CostEstimate
 from interp_embed.quickstart.inputs import collect_rows
 from interp_embed.quickstart.labelling import NOTHING, AnnotationOptions
-from interp_embed.quickstart.models import Models
+from interp_embed.quickstart.models import Cache, Models
 from interp_embed.quickstart.scores import Scored, score_concepts, score_together
 from interp_embed.records import Annotations, Json
 from interp_embed.stats import near_duplicate_groups
@@ -106,7 +106,8 @@ def evaluate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         click.echo(told)
     if given.understood is not None:
         click.echo(f"Labels understood as {given.understood.note}")
-    with closing(Models(llm, base_url, api_key, max_cost, cache_name, cache_dir)) as models:
+    place = Cache(cache_name, cache_dir)
+    with closing(Models(llm, base_url, api_key, max_cost, place, dry_run=dry_run)) as models:
         if dry_run:
             return _estimate(given.texts, distinct, options, models)
         annotations = _annotate(given.texts, distinct, options, models)

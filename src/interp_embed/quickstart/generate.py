@@ -26,12 +26,13 @@ from interp_embed.quickstart.labelling import (
     Labeller,
     LabelOptions,
     Metric,
+    check_count,
     check_metric,
     estimate_scoring,
     score_interpretations,
     split_halves,
 )
-from interp_embed.quickstart.models import Models, add_estimates
+from interp_embed.quickstart.models import Cache, Models, add_estimates
 from interp_embed.records import Fidelity, Json
 from interp_embed.stats import column_density
 
@@ -126,6 +127,8 @@ def generate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         LLMError: The server cannot be used at all.
     """
     metric = check_metric(scoring_metric)
+    check_count(n_scoring_examples, "n_scoring_examples", least=2, or_none=True)
+    check_count(n_candidate_interpretations, "n_candidate_interpretations", least=1)
     given = collect_rows(texts, labels=labels, embeddings=embeddings, classification=classification)
     if given.embeddings is None:
         raise InputError("generate_hypotheses needs embeddings, one vector a text")
@@ -155,7 +158,8 @@ def generate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         llm_kwargs=annotation_llm_kwargs,
         seed=seed,
     )
-    with closing(Models(llm, base_url, api_key, max_cost, cache_name, cache_dir)) as models:
+    place = Cache(cache_name, cache_dir)
+    with closing(Models(llm, base_url, api_key, max_cost, place, dry_run=dry_run)) as models:
         if dry_run:
             return _estimate(work, labelling, scoring, models, n_scoring_examples)
         found = _interpret(work, labelling, models)

@@ -15,8 +15,13 @@ from interp_embed.interpret import choose_examples
 from interp_embed.llm import LLM, CostEstimate
 from interp_embed.quickstart.autoencoder import AnySAE, Neurons
 from interp_embed.quickstart.inputs import collect_rows
-from interp_embed.quickstart.labelling import Interpretations, Labeller, LabelOptions
-from interp_embed.quickstart.models import Models
+from interp_embed.quickstart.labelling import (
+    Interpretations,
+    Labeller,
+    LabelOptions,
+    check_count,
+)
+from interp_embed.quickstart.models import Cache, Models
 from interp_embed.records import Json
 
 
@@ -87,6 +92,7 @@ def interpret_sae(  # noqa: PLR0913 - HypotheSAEs' arguments
         InputError: Something cannot be used as given; the message says what.
         LLMError: The server cannot be used at all.
     """
+    check_count(n_candidates, "n_candidates", least=1)
     given = collect_rows(texts, embeddings=embeddings)
     if given.embeddings is None:
         raise InputError("interpret_sae needs embeddings, one vector a text")
@@ -107,7 +113,8 @@ def interpret_sae(  # noqa: PLR0913 - HypotheSAEs' arguments
         n_workers=n_workers_interpretation,
         seed=seed,
     )
-    with closing(Models(llm, base_url, api_key, max_cost, cache_name, cache_dir)) as models:
+    place = Cache(cache_name, cache_dir)
+    with closing(Models(llm, base_url, api_key, max_cost, place, dry_run=dry_run)) as models:
         labeller = Labeller(options, models)
         if dry_run:
             estimate = labeller.estimate(given.texts, neurons.activations, chosen)

@@ -241,3 +241,15 @@ def check_metric(metric: str) -> Metric:
             f"scoring_metric must be one of {', '.join(get_args(Metric))}, but got {metric!r}"
         )
     return cast("Metric", metric)
+
+
+def check_count(n: object, name: str, *, least: int, or_none: bool = False) -> None:
+    """Raise unless a number is whole and large enough, before anything is asked.
+
+    Raises:
+        InputError: It is not; with ``or_none``, 0 stands for none and is right.
+    """
+    whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
+    if not whole or (n < least and not (or_none and n == 0)):
+        none = ", or 0 for none" if or_none else ""
+        raise InputError(f"{name} must be a whole number of at least {least}{none}; got {n!r}")

@@ -70,6 +70,31 @@ class CallOptions:
         return cls(sent, temperature, float(seconds or _DEFAULT_TIMEOUT_S))
 
 
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Where answers are kept."""
+
+    name: str | None = None
+    """Of the file; None for the one all calls share."""
+    folder: str | Path | None = None
+    """None for ``$INTERP_EMBED_CACHE``, or else the user's cache folder."""
+
+    def open(self) -> AnswerStore:
+        """Open the file, ``annotations/NAME.sqlite`` in the folder, or else the user's own.
+
+        Raises:
+            InputError: The name is empty.
+            StoredFileError: The file cannot be used.
+        """
+        if self.name is None and self.folder is None:
+            return AnswerStore.open(None)
+        root = default_cache_folder().parent if self.folder is None else Path(self.folder)
+        name = "answers" if self.name is None else safe_file_name(self.name)
+        place = root.expanduser() / "annotations"
+        place.mkdir(parents=True, exist_ok=True)
+        return AnswerStore.open(place / f"{name}.sqlite")
+
+
 @dataclass(slots=True)
 class Models:
     """Opens language models for one call of the quickstart."""
@@ -80,9 +105,9 @@ class Models:
     api_key: str | None = field(repr=False)
     max_cost: float | None
     """Dollars for the whole call; None: no limit."""
-    cache_name: str | None
-    cache_dir: str | Path | None
-    progress: bool = True
+    cache: Cache
+    dry_run: bool = False
+    """Nothing will be sent: no key is needed."""
     _store: AnswerStore | None = field(default=None, init=False)
     _opened: list[OpenAILLM] = field(default_factory=list, init=False)
 
@@ -91,21 +116,20 @@ class Models:
 
         Raises:
             InputError: A number is out of range, or there is no key for the server.
-            StoredFileError: The file of answers is damaged.
+            StoredFileError: The file of answers cannot be used.
         """
         if self.llm is not None:
             return self.llm
         if n_workers < 1:
             raise InputError(f"the number of workers must be at least 1, but got {n_workers}")
         if self._store is None:
-            self._store = AnswerStore.open(answers_file(self.cache_name, self.cache_dir))
+            self._store = self.cache.open()
         opened = OpenAILLM(
             resolve_model(model),
             base_url=self.base_url,
-            api_key=self.api_key,
+            api_key="dry run" if self.dry_run else self.api_key,
             store=self._store,
             max_cost=self._budget(),
-            progress=self.progress,
             max_in_flight=n_workers,
             timeout_s=timeout_s,
         )
@@ -114,7 +138,7 @@ class Models:
 
     def _budget(self) -> float | None:
         """Return what is left for a model opened now."""
-        if self.max_cost is None:
+        if self.max_cost is None or self.dry_run:
             return None
         return max(0.0, self.max_cost - sum(llm.usage.cost_usd for llm in self._opened))
 
@@ -125,24 +149,6 @@ class Models:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-
-def answers_file(cache_name: str | None, cache_dir: str | Path | None) -> Path | None:
-    """Return the file that keeps answers; None for the user's own.
-
-    ``cache_dir`` (or ``$INTERP_EMBED_CACHE``, or the user's cache folder) holds
-    ``annotations/NAME.sqlite``.
-
-    Raises:
-        InputError: The name is empty.
-    """
-    if cache_name is None and cache_dir is None:
-        return None
-    root = default_cache_folder().parent if cache_dir is None else Path(cache_dir).expanduser()
-    name = "answers" if cache_name is None else safe_file_name(cache_name)
-    folder = root / "annotations"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}.sqlite"
 
 
 def resolve_model(name: str) -> str:
