@@ -5,6 +5,7 @@ import re
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,11 @@ def stand_in_score_labels(annotator, documents, activations, labels, *, n=100, s
     return out
 
 
+def stand_in_choose_scoring_documents(column, *, n=100, seed=0):
+    fires, silent = np.flatnonzero(column > 0), np.flatnonzero(column == 0)
+    return SimpleNamespace(positions=np.concatenate([fires[: n // 2], silent[: n // 2]]))
+
+
 class StandInOpenAILLM(RuleLLM):
     def __init__(self, model, **options):
         super().__init__(model=model)
@@ -176,6 +182,7 @@ for module, names in (
             "CostEstimate": records.CostEstimate,
             "OpenAILLM": StandInOpenAILLM,
             "ScriptedLLM": RuleLLM,
+            "add_estimates": lambda estimates: max(estimates, key=lambda one: one.calls),
         },
     ),
     (
@@ -183,6 +190,7 @@ for module, names in (
         {
             "LLMLabeller": StandInLabeller,
             "LLMAnnotator": StandInAnnotator,
+            "choose_scoring_documents": stand_in_choose_scoring_documents,
             "score_labels": stand_in_score_labels,
         },
     ),

@@ -18,7 +18,8 @@ def test_the_columns_are_those_of_the_notebook_and_of_2_0_1(study, rule_llm):
 
     assert list(frame.columns) == [
         "neuron_idx", "source_sae", "source_neuron_idx", "target_correlation", "interpretation",
-        "interp_fidelity_score", "f1_fidelity_score", "fidelity_precision", "fidelity_recall",
+        "interp_fidelity_score", "f1_fidelity_score", "fidelity_ci_low", "fidelity_ci_high",
+        "fidelity_precision", "fidelity_recall",
         "fidelity_n", "fidelity_missing", "note",
     ]  # fmt: skip
     assert len(frame) == 6
@@ -91,13 +92,13 @@ def test_rows_that_cannot_be_used_are_left_out_and_counted(study, rule_llm, caps
 
 
 def test_a_missing_interpretation_is_none_with_its_reason(study, scripted_llm, by_rule):
-    n_asked = 0
+    asked = []
 
     def answer(request):
-        nonlocal n_asked
-        if "POSITIVE EXAMPLES:" in request.messages[-1].content:
-            n_asked += 1
-            if n_asked == 2:
+        question = request.messages[-1].content
+        if "POSITIVE EXAMPLES:" in question:
+            asked.append(question)
+            if question in asked[1:2]:
                 return Failure("refused", "the model declined")
         return by_rule(request)
 
@@ -191,8 +192,12 @@ def test_words_label_and_score_without_a_language_model(study):
         ({"sae": []}, "the list of SAEs is empty"),
         ({"sae": "sae"}, "must be what train_sae returned"),
         ({"selection_method": "magic"}, "must be one of separation_score, correlation, lasso"),
-        ({"n_selected_neurons": 37}, "must be from 1 to 36"),
+        (
+            {"n_selected_neurons": 37},
+            "n_selected_neurons must be a whole number, 1 to 36, but got 37",
+        ),
         ({"labels": np.ones(5)}, "labels"),
+        ({"n_scoring_examples": 1}, "at least 2, or 0 for none, but got 1"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_asked(
@@ -267,7 +272,7 @@ def test_interpret_takes_the_most_active_or_those_named(study, rule_llm):
         ({}, "give exactly one of"),
         ({"n_top_neurons": 2, "neuron_indices": [1]}, "give exactly one of"),
         ({"neuron_indices": [24]}, "neuron 24 is out of range: there are 24 neurons"),
-        ({"n_random_neurons": 25}, "must be from 1 to 24"),
+        ({"n_random_neurons": 25}, "must be a whole number, 1 to 24, but got 25"),
     ],
 )
 def test_interpret_refuses_a_choice_that_cannot_be(study, rule_llm, choice, message):

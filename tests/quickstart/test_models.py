@@ -3,16 +3,8 @@ import logging
 import pytest
 
 from interp_embed.errors import InputError
-from interp_embed.llm.records import CostEstimate
 from interp_embed.quickstart import models
-from interp_embed.quickstart.models import (
-    Cache,
-    CallOptions,
-    Models,
-    add_estimates,
-    repeat_estimate,
-    resolve_model,
-)
+from interp_embed.quickstart.models import Cache, CallOptions, Models, resolve_model
 
 
 @pytest.mark.parametrize(
@@ -129,16 +121,3 @@ def test_answers_lie_in_a_file_of_the_name(monkeypatch, tmp_path):
     assert in_env == tmp_path / "env" / "annotations" / "reviews.sqlite"
     assert escaped.parent == unnamed.parent == tmp_path / "here" / "annotations"
     assert unnamed.name == "answers.sqlite"
-
-
-def test_estimates_add_up_and_an_unknown_price_stays_unknown():
-    one = CostEstimate(10, 2, 1000, 50, 0.5, "prices of today", 2.0, "500 requests a minute")
-    other = CostEstimate(5, 0, 100, 5, None, "price not known", 1.0, "500 requests a minute")
-
-    twice, both = repeat_estimate(one, 2), add_estimates(one, other)
-
-    assert (twice.calls, twice.prompt_tokens, twice.cost_usd) == (20, 2000, 1.0)
-    assert (both.calls, both.cached, both.minutes) == (15, 2, 3.0)
-    assert both.cost_usd is None
-    assert both.price_note == "prices of today; price not known"
-    assert both.limit == "500 requests a minute"

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from interp_embed.errors import InputError
 from interp_embed.interpret import LLMAnnotator
@@ -20,8 +20,10 @@ from interp_embed.records import Annotations, Json
 from interp_embed.stats import near_duplicate_groups
 from interp_embed.tables import is_missing
 
-_CHECKED = 200
-"""Verdicts asked once more, one at a time: whether asking many at once changes them."""
+_MOST_CHECKED, _CHECKED_SHARE = 200, 0.1
+"""Verdicts asked once more, one at a time, to see whether asking many at once changes them: so
+many, and at most this share of the calls."""
+_CONCEPTS_PER_CALL = 10
 _CARRIED = ("neuron_idx", "source_sae")
 """Columns of the hypotheses that are handed on."""
 
@@ -77,9 +79,10 @@ def evaluate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         a dry run. Metrics: ``r2``, for two classes also ``auroc`` and ``auprc``, out of sample by
         five-fold cross-fitting, each beside its ``_in_sample`` value; ``Significant``: how many
         coefficients have p below the threshold, how many were tested, the threshold; ``n``,
-        ``n_left_out``, ``n_missing_answers``, ``n_groups``. Columns: ``hypothesis``,
-        ``separation_score`` with ``separation_pvalue`` (also ``separation_pval``) and 95 %
-        interval (Welch); ``regression_coef`` with ``regression_pval`` and interval; ``q``
+        ``n_left_out``, ``n_missing_answers``, ``n_groups``; ``agreement``: whether the annotator
+        says the same when asked one by one (None where that was not checked). Columns:
+        ``hypothesis``, ``separation_score`` with ``separation_pvalue`` (also ``separation_pval``)
+        and 95 % interval (Welch); ``regression_coef`` with ``regression_pval`` and interval; ``q``
         (Benjamini-Hochberg); ``significant``; ``feature_prevalence``; ``n``; ``missing``;
         ``note``. For two classes all effects are differences in probability.
 
@@ -112,13 +115,12 @@ def evaluate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
             return _estimate(given.texts, distinct, options, models)
         annotations = _annotate(given.texts, distinct, options, models)
     click.echo("Step 2: Computing predictiveness of hypothesis annotations")
-    target: NDArray[np.float64] = given.target  # type: ignore[assignment] - there are labels
     groups = near_duplicate_groups(given.texts)
     scored = score_concepts(
-        annotations.verdicts, target, groups, threshold=corrected_pval_threshold
+        annotations.verdicts, given.target, groups, threshold=corrected_pval_threshold
     )
     metrics = score_together(
-        annotations.verdicts, target, groups, is_binary=given.is_binary, seed=seed
+        annotations.verdicts, given.target, groups, is_binary=given.is_binary, seed=seed
     )
     metrics["Significant"] = (scored.n_significant, scored.n_tested, scored.threshold)
     metrics |= {
@@ -126,13 +128,15 @@ def evaluate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         "n_left_out": len(given.dropped),
         "n_missing_answers": int(np.isnan(annotations.verdicts).sum()),
         "n_groups": int(groups.max()) + 1,
+        "agreement": getattr(annotations, "agreement", None),
     }
     return metrics, _frame(hypotheses_df, concepts, distinct, scored)
 
 
 def _concepts(hypotheses: pd.DataFrame) -> list[str | None]:
     """Return the hypotheses in words, None where one is missing."""
-    if not isinstance(hypotheses, pd.DataFrame) or "interpretation" not in hypotheses.columns:
+    table: object = hypotheses  # a notebook may hand over anything
+    if not isinstance(table, pd.DataFrame) or "interpretation" not in hypotheses.columns:
         raise InputError(
             "hypotheses_df must be a table with a column 'interpretation', such as "
             "generate_hypotheses returns; make one with "
@@ -157,22 +161,29 @@ def _annotate(
 ) -> Annotations:
     click.echo(f"Step 1: Annotating texts with {len(concepts)} hypotheses")
     distinct = list(dict.fromkeys(texts))
-    found = options.open(models, check=_CHECKED).annotate(distinct, concepts)
+    annotator = options.open(models, check=_n_checked(len(distinct), len(concepts)))
+    found = annotator.annotate(distinct, concepts)
     place = {text: row for row, text in enumerate(distinct)}
     rows = [place[text] for text in texts]
     missing = int(np.isnan(found.verdicts[rows]).sum())
     if missing:
         click.echo(f"{missing} of {len(texts) * len(concepts)} verdicts are missing, not counted")
-    return Annotations(found.concepts, found.verdicts[rows])
+    return replace(found, verdicts=found.verdicts[rows], reasons={})
+
+
+def _n_checked(n_texts: int, n_concepts: int) -> int:
+    n_calls = n_texts * -(-n_concepts // _CONCEPTS_PER_CALL)
+    return min(_MOST_CHECKED, int(_CHECKED_SHARE * n_calls))
 
 
 def _estimate(
     texts: tuple[str, ...], concepts: list[str], options: AnnotationOptions, models: Models
 ) -> CostEstimate:
-    annotator = options.open(models, check=_CHECKED)
+    distinct = list(dict.fromkeys(texts))
+    annotator = options.open(models, check=_n_checked(len(distinct), len(concepts)))
     estimate = NOTHING
     if isinstance(annotator, LLMAnnotator):
-        estimate = annotator.estimate(list(dict.fromkeys(texts)), concepts)
+        estimate = annotator.estimate(distinct, concepts)
     click.echo(f"Dry run: {estimate.summary()}")
     return estimate
 

@@ -16,7 +16,7 @@ from interp_embed.errors import InputError
 from interp_embed.hypotheses import Selection, select_features
 from interp_embed.hypotheses.select import SelectionMethod
 from interp_embed.interpret import Annotator
-from interp_embed.llm import LLM, CostEstimate
+from interp_embed.llm import LLM, CostEstimate, add_estimates
 from interp_embed.quickstart.autoencoder import AnySAE, Neurons
 from interp_embed.quickstart.inputs import UsableTexts, collect_rows
 from interp_embed.quickstart.labelling import (
@@ -32,7 +32,7 @@ from interp_embed.quickstart.labelling import (
     score_interpretations,
     split_halves,
 )
-from interp_embed.quickstart.models import Cache, Models, add_estimates
+from interp_embed.quickstart.models import Cache, Models
 from interp_embed.records import Fidelity, Json
 from interp_embed.stats import column_density
 
@@ -118,20 +118,18 @@ def generate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
     Returns:
         Columns ``neuron_idx``, ``source_sae``, ``source_neuron_idx``,
         ``target_{selection_method}``, ``interpretation``; where scored also
-        ``interp_fidelity_score`` and ``{scoring_metric}_fidelity_score`` (the same),
-        ``fidelity_precision``, ``fidelity_recall``, ``fidelity_n``, ``fidelity_missing``; and
-        ``note``. Or the estimate of a dry run.
+        ``interp_fidelity_score`` and ``{scoring_metric}_fidelity_score`` (the same) with 95 %
+        interval, ``fidelity_precision``, ``fidelity_recall``, ``fidelity_n``,
+        ``fidelity_missing``; and ``note``. Or the estimate of a dry run.
 
     Raises:
         InputError: Something cannot be used as given; the message says what.
         LLMError: The server cannot be used at all.
     """
     metric = check_metric(scoring_metric)
-    check_count(n_scoring_examples, "n_scoring_examples", least=2, or_none=True)
-    check_count(n_candidate_interpretations, "n_candidate_interpretations", least=1)
+    check_count(n_scoring_examples, "n_scoring_examples", least=2, none=0)
+    check_count(n_candidate_interpretations, "n_candidate_interpretations")
     given = collect_rows(texts, labels=labels, embeddings=embeddings, classification=classification)
-    if given.embeddings is None:
-        raise InputError("generate_hypotheses needs embeddings, one vector a text")
     click.echo(f"Embeddings shape: {given.embeddings.shape}")
     neurons = Neurons.of(sae, given.embeddings)
     click.echo(f"Activations shape: {neurons.activations.shape}")
@@ -171,7 +169,7 @@ def generate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         row["interpretation"] = best[neuron].text
         if n_scoring_examples:
             row |= _fidelity_columns(best[neuron].fidelity, metric)
-        row["note"] = found.why_none(neuron) or halves.note
+        row["note"] = found.why_none(neuron) or halves.note or _why_unscored(row)
         rows.append(row)
     _tell_missing(rows)
     return pd.DataFrame(rows)
@@ -215,10 +213,7 @@ def _select(given: UsableTexts, neurons: Neurons, method: str, n: int) -> Select
         raise InputError(
             f"selection_method must be one of {', '.join(METHODS)}, but got {method!r}"
         )
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= neurons.n:
-        raise InputError(
-            f"n_selected_neurons must be from 1 to {neurons.n}, the neurons there are; got {n!r}"
-        )
+    n = check_count(n, "n_selected_neurons", most=neurons.n)
     density = column_density(neurons.activations)
     n_live = int(((density > 0) & (density < 1)).sum())
     click.echo(f"\nStep 1: Selecting top {min(n, n_live)} predictive neurons")
@@ -226,8 +221,8 @@ def _select(given: UsableTexts, neurons: Neurons, method: str, n: int) -> Select
         click.echo(f"{n} were asked for, but {n_live} fire on some of the texts and not on all")
     return select_features(
         neurons.activations,
-        given.target,  # type: ignore[arg-type] - there are labels
-        n=max(1, min(int(n), n_live)),
+        given.target,
+        n=max(1, min(n, n_live)),
         method=METHODS[method],
     )
 
@@ -261,10 +256,17 @@ def _estimate(
     if n == 0:
         return first
     annotator: Annotator = scoring.open(models, check=0)
-    n_labels = len(work.chosen) * labelling.n_candidates
-    second = estimate_scoring(annotator, work.to_score, n=n, n_labels=n_labels)
+    second = estimate_scoring(
+        annotator,
+        work.to_score,
+        work.activations[work.halves.score],
+        work.chosen,
+        n=n,
+        n_candidates=labelling.n_candidates,
+        seed=scoring.seed,
+    )
     click.echo(f"Dry run, scoring, at most: {second.summary()}")
-    total = add_estimates(first, second)
+    total = add_estimates([first, second])
     click.echo(f"Dry run, together, at most: {total.summary()}")
     return total
 
@@ -290,11 +292,23 @@ def _fidelity_columns(fidelity: Fidelity | None, metric: Metric) -> dict[str, ob
     return {
         "interp_fidelity_score": score,
         f"{metric}_fidelity_score": score,
+        "fidelity_ci_low": getattr(fidelity, f"{metric}_low", np.nan),
+        "fidelity_ci_high": getattr(fidelity, f"{metric}_high", np.nan),
         "fidelity_precision": np.nan if fidelity is None else fidelity.precision,
         "fidelity_recall": np.nan if fidelity is None else fidelity.recall,
         "fidelity_n": 0 if fidelity is None else fidelity.n,
         "fidelity_missing": 0 if fidelity is None else fidelity.n_missing,
     }
+
+
+def _why_unscored(row: Mapping[str, object]) -> str:
+    """Return why an interpretation has no fidelity; empty if it has one, or none was wanted."""
+    score = row.get("interp_fidelity_score", 0.0)
+    if not (isinstance(score, float) and np.isnan(score)):
+        return ""
+    if row["fidelity_missing"]:
+        return f"no fidelity: {row['fidelity_missing']} verdicts are missing"
+    return "no fidelity: too few of the texts kept for it fire"
 
 
 def _tell_missing(rows: Sequence[Mapping[str, object]]) -> None:

@@ -22,10 +22,10 @@ class UsableTexts:
     texts: tuple[str, ...]
     rows: NDArray[np.int64]
     """Position of each text in what was given, ascending, shape (n_texts,)."""
-    embeddings: NDArray[np.float32] | None
-    """Shape (n_texts, d_in); None where none were given."""
-    target: NDArray[np.float64] | None
-    """Shape (n_texts,), finite; None where there are no labels."""
+    embeddings: NDArray[np.float32]
+    """Shape (n_texts, d_in); d_in is 0 where none were given."""
+    target: NDArray[np.float64]
+    """Shape (n_texts,), finite; 0 everywhere where there are no labels."""
     understood: Target | None
     """How the labels were understood."""
     dropped: tuple[DroppedDocument, ...]
@@ -75,14 +75,14 @@ def collect_rows(
     if not kept:
         raise InputError(f"none of {n} rows can be used; {_most_common(dropped)}")
     rows = collected.rows[kept]
-    vectors = None
+    vectors = np.empty((len(rows), 0), np.float32)
     if embeddings is not None:
         vectors = _take_rows(embeddings, rows, n)
     return UsableTexts(
         texts=tuple(collected.texts[i] for i in kept),
         rows=rows,
         embeddings=vectors,
-        target=None if understood is None else understood.values[rows],
+        target=np.zeros(len(rows)) if understood is None else understood.values[rows],
         understood=understood,
         dropped=tuple(dropped[row] for row in sorted(dropped)),
     )

@@ -23,6 +23,7 @@ from interp_embed.quickstart.labelling import (
 )
 from interp_embed.quickstart.models import Cache, Models
 from interp_embed.records import Json
+from interp_embed.stats import column_density
 
 
 def interpret_sae(  # noqa: PLR0913 - HypotheSAEs' arguments
@@ -92,10 +93,8 @@ def interpret_sae(  # noqa: PLR0913 - HypotheSAEs' arguments
         InputError: Something cannot be used as given; the message says what.
         LLMError: The server cannot be used at all.
     """
-    check_count(n_candidates, "n_candidates", least=1)
+    check_count(n_candidates, "n_candidates")
     given = collect_rows(texts, embeddings=embeddings)
-    if given.embeddings is None:
-        raise InputError("interpret_sae needs embeddings, one vector a text")
     if told := given.told():
         click.echo(told)
     neurons = Neurons.of(sae, given.embeddings)
@@ -125,8 +124,10 @@ def interpret_sae(  # noqa: PLR0913 - HypotheSAEs' arguments
         _row(neuron, neurons, found, given.texts, n_candidates=n_candidates, n=print_examples_n)
         for neuron in chosen
     ]
-    for row in rows if print_examples_n > 0 else ():
-        _print_row(row, neurons.activations, print_examples_max_chars)
+    if print_examples_n > 0:
+        density = column_density(neurons.activations)
+        for neuron, row in zip(chosen, rows, strict=True):
+            _print_row(row, float(density[neuron]), print_examples_max_chars)
     return pd.DataFrame(rows)
 
 
@@ -147,7 +148,7 @@ def _choose(
         return _checked_indices(indices, n_neurons)
     counts = np.bincount(activations.indices, minlength=n_neurons)
     name = "n_random_neurons" if n_top is None else "n_top_neurons"
-    n = _checked_count(n_random if n_top is None else n_top, n_neurons, name)
+    n = check_count(n_random if n_top is None else n_top, name, most=n_neurons)
     live = np.flatnonzero(counts)
     if n > len(live):
         click.echo(f"Only {len(live)} of {n_neurons} neurons fire on some text; taking these")
@@ -160,24 +161,21 @@ def _choose(
     return most
 
 
-def _checked_count(n: object, n_neurons: int, name: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= n_neurons:
-        raise InputError(f"{name} must be from 1 to {n_neurons}, the neurons there are; got {n!r}")
-    return int(n)
-
-
 def _checked_indices(indices: Sequence[int], n_neurons: int) -> list[int]:
-    wanted = list(dict.fromkeys(indices))
-    for index in wanted:
+    wanted: list[int] = []
+    given: list[object] = list(dict.fromkeys(indices))
+    for index in given:
         whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
-        if not whole or not 0 <= index < n_neurons:
+        number = int(index) if isinstance(index, int | np.integer) else -1
+        if not (whole and 0 <= number < n_neurons):
             raise InputError(
                 f"neuron {index!r} is out of range: there are {n_neurons} neurons; "
                 f"use an index from 0 to {n_neurons - 1}"
             )
+        wanted.append(number)
     if not wanted:
         raise InputError("neuron_indices is empty; name at least one neuron")
-    return [int(index) for index in wanted]
+    return wanted
 
 
 def _row(
@@ -191,7 +189,7 @@ def _row(
 ) -> dict[str, object]:
     words = found.texts(neuron)
     row = neurons.describe(neuron)
-    row["interpretation"] = words if n_candidates > 1 else (words or [None])[0]
+    row["interpretation"] = words if n_candidates > 1 else next(iter(words), None)
     if n > 0:
         shown = choose_examples(texts, np.arange(len(texts)), neurons.activations, neuron, n=n).top
         for place in range(n):
@@ -200,13 +198,12 @@ def _row(
     return row
 
 
-def _print_row(row: Mapping[str, object], activations: csr_matrix, most: int | None) -> None:
+def _print_row(row: Mapping[str, object], density: float, most: int | None) -> None:
     words = row["interpretation"]
-    first = words if not isinstance(words, list) else (words or [None])[0]
+    first = next(iter(words), None) if isinstance(words, list) else words
     told = first if first is not None else f"no interpretation ({row['note']})"
-    fires = int((activations[:, [row["neuron_idx"]]] > 0).sum())
     click.echo(f"\nNeuron {row['neuron_idx']} (from {row['source_sae']}): {told}")
-    click.echo(f"\nTop activating examples ({fires / activations.shape[0]:.1%} of texts active):")
+    click.echo(f"\nTop activating examples ({density:.1%} of texts active):")
     examples = [text for name, text in row.items() if name.startswith("top_example_") and text]
     for place, text in enumerate(examples, start=1):
         click.echo(f"{place}. {_shortened(str(text), most)}")

@@ -15,10 +15,11 @@ from interp_embed.interpret import (
     KeywordLabeller,
     LLMAnnotator,
     LLMLabeller,
+    choose_scoring_documents,
     score_labels,
 )
 from interp_embed.llm import CostEstimate
-from interp_embed.quickstart.models import KEYWORDS, CallOptions, Models, repeat_estimate
+from interp_embed.quickstart.models import KEYWORDS, CallOptions, Models
 from interp_embed.records import Fidelity, Json, Label
 from interp_embed.stats import near_duplicate_groups, split_rows
 
@@ -221,13 +222,28 @@ def score_interpretations(
 
 
 def estimate_scoring(
-    annotator: Annotator, texts: Sequence[str], *, n: int, n_labels: int
+    annotator: Annotator,
+    texts: Sequence[str],
+    activations: csr_matrix,
+    neurons: Sequence[int],
+    *,
+    n: int,
+    n_candidates: int,
+    seed: int,
 ) -> CostEstimate:
-    """Return the most that scoring will take, each label asked alone on texts of its own."""
-    if not isinstance(annotator, LLMAnnotator) or not texts or not n_labels:
+    """Return the most that scoring will take: every candidate is there and no two are the same."""
+    if not isinstance(annotator, LLMAnnotator) or not texts:
         return NOTHING
-    once = annotator.estimate(list(texts)[:n], ["mentions a specific topic of this data set"])
-    return repeat_estimate(once, n_labels)
+    only = np.zeros((len(texts), len(neurons) * n_candidates), np.bool_)
+    for place, neuron in enumerate(neurons):
+        column = activations[:, [neuron]].toarray().ravel()
+        drawn = choose_scoring_documents(column, n=n, seed=seed).positions
+        only[drawn, place * n_candidates : (place + 1) * n_candidates] = True
+    # What the labels will say is not known; about so many words they will have.
+    concepts = [
+        f"mentions a specific topic of this data set, number {i}" for i in range(only.shape[1])
+    ]
+    return annotator.estimate(texts, concepts, only=only)
 
 
 def check_metric(metric: str) -> Metric:
@@ -243,13 +259,18 @@ def check_metric(metric: str) -> Metric:
     return cast("Metric", metric)
 
 
-def check_count(n: object, name: str, *, least: int, or_none: bool = False) -> None:
-    """Raise unless a number is whole and large enough, before anything is asked.
+def check_count(
+    n: object, name: str, *, least: int = 1, most: int | None = None, none: int | None = None
+) -> int:
+    """Return a number that is whole and within bounds; checked before anything is asked.
 
     Raises:
-        InputError: It is not; with ``or_none``, 0 stands for none and is right.
+        InputError: It is not; ``none`` stands for none of it and is right.
     """
     whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
-    if not whole or (n < least and not (or_none and n == 0)):
-        none = ", or 0 for none" if or_none else ""
-        raise InputError(f"{name} must be a whole number of at least {least}{none}; got {n!r}")
+    number = int(n) if isinstance(n, int | np.integer) else 0
+    if whole and (number == none or least <= number <= (number if most is None else most)):
+        return number
+    bounds = f"at least {least}" if most is None else f"{least} to {most}"
+    told = "" if none is None else f", or {none} for none"
+    raise InputError(f"{name} must be a whole number, {bounds}{told}, but got {n!r}")

@@ -1,17 +1,16 @@
 """The language models a call uses: opened by name, their answers kept, one budget for all."""
 
 import logging
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from interp_embed._cache_names import safe_file_name
 from interp_embed.embedders import default_cache_folder
 from interp_embed.errors import InputError
-from interp_embed.llm import LLM, AnswerStore, CostEstimate, OpenAILLM
+from interp_embed.llm import LLM, AnswerStore, OpenAILLM
 from interp_embed.records import Json
 
 _log = logging.getLogger(__name__)
@@ -158,43 +157,3 @@ def resolve_model(name: str) -> str:
     'gpt-4o-mini'
     """
     return re.sub(r"^gpt(?=\d)", "gpt-", name)
-
-
-def add_estimates(*estimates: CostEstimate) -> CostEstimate:
-    """Return what several runs, one after the other, will take together."""
-    total = estimates[0]
-    for more in estimates[1:]:
-        total = CostEstimate(
-            calls=total.calls + more.calls,
-            cached=total.cached + more.cached,
-            prompt_tokens=total.prompt_tokens + more.prompt_tokens,
-            completion_tokens=total.completion_tokens + more.completion_tokens,
-            cost_usd=_sum(total.cost_usd, more.cost_usd),
-            price_note=_words(total.price_note, more.price_note),
-            minutes=_sum(total.minutes, more.minutes),
-            limit=_words(total.limit, more.limit),
-        )
-    return total
-
-
-def repeat_estimate(estimate: CostEstimate, times: int) -> CostEstimate:
-    """Return what several runs like this one will take."""
-    return replace(
-        estimate,
-        calls=estimate.calls * times,
-        cached=estimate.cached * times,
-        prompt_tokens=estimate.prompt_tokens * times,
-        completion_tokens=estimate.completion_tokens * times,
-        cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * times,
-        minutes=None if estimate.minutes is None else estimate.minutes * times,
-    )
-
-
-def _sum(first: float | None, second: float | None) -> float | None:
-    if first is None or second is None:
-        return None
-    return math.fsum((first, second))
-
-
-def _words(first: str, second: str) -> str:
-    return "; ".join(dict.fromkeys(text for text in (first, second) if text))
