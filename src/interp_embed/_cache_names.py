@@ -18,7 +18,7 @@ def safe_file_name(name: str) -> str:
     >>> safe_file_name("reviews_text-embedding-3-small")
     'reviews_text-embedding-3-small'
     >>> safe_file_name("../reviews")
-    '_reviews-cd19f4f3'
+    '_reviews-776834b7'
 
     Raises:
         InputError: The name is empty, or no string.
