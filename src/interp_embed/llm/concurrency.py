@@ -14,7 +14,7 @@ _ABOVE_FAILED = 1.1
 _CLEAN_S = 300.0
 _TIMEOUTS_OF = 60
 _TIMEOUT_SHARE = 0.1
-_SLOWER = 2.5
+_SLOWER = 2.0
 """Latency, against the best seen, above which more calls at once only wait for one another."""
 
 
@@ -38,6 +38,7 @@ class Concurrency:
     announce."""
     latency: float = 0.0
     best: float = math.inf
+    """The lowest average latency seen, slowly forgotten."""
     answered: int = 0
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=_TIMEOUTS_OF))
     """Whether the last calls timed out."""
@@ -47,7 +48,7 @@ class Concurrency:
         self.recent.append(False)
         self.answered += 1
         self.latency = latency if self.latency == 0 else 0.9 * self.latency + 0.1 * latency
-        self.best = min(self.best * 1.002, latency)
+        self.best = min(self.best * 1.002, self.latency)
         if now - self.cut_at > _CLEAN_S:
             self.failed_at = math.inf
         saturated = under_way >= 0.8 * self.limit
