@@ -14,7 +14,7 @@ settings, in the same run. Every client runs in a process of its own, one thread
 - 429: share of requests refused. waste: share of requests that gave no usable answer.
 - used: of the limit that binds, what was admitted / (limit x minutes + a full bucket at the start).
 - ideal: (what it takes - a full bucket) / rate of the limit that binds, and one latency. ours and
-  the predecessor's differ, since prompts and calls do.
+  the predecessor's differ, since prompts and calls do; "-" where a full bucket holds it all.
 - first: seconds from the first request to the first answer. CPU: of the client, a call paid for.
 - grown: peak memory beyond that before the first call.
 
@@ -146,7 +146,7 @@ def row_of(
         f"{stats.duplicates - stats.avoidable}/{stats.avoidable}",
         "-" if used is None else f"{used:.0%}",
         f"{got['wall_s']:.0f}",
-        f"{got['wall_s'] / ideal_s:.2f}",
+        "-" if ideal_s <= scenario.latency_s else f"{got['wall_s'] / ideal_s:.2f}",
         f"{stats.answered_at - stats.first_at:.1f}",
         f"{1000 * got['cpu_s'] / max(1, stats.billed):.1f}",
         f"{got['peak_mb'] - got['before_mb']:.0f}",

@@ -376,6 +376,24 @@ def test_11_connections_that_break_are_tried_again(fault):
     assert outcome.stats.avoidable == 0
 
 
+@pytest.mark.parametrize("fault", ["reset_before", "reset_mid_body"])
+def test_11_a_server_that_has_answered_is_not_taken_to_be_missing(fault):
+    with serve(fault_plan=lambda arrival: fault if 12 <= arrival.index < 18 else "") as server:
+        llm = connect(server)
+        annotate(server, llm=llm)
+        outcome = annotate(server, many(12), llm=llm)
+
+    assert_whole(outcome)
+
+
+def test_11_a_server_that_breaks_connections_is_there():
+    plan = ["http_500", "http_500", "http_500", "reset_mid_body", "reset_mid_body"]
+    with serve(fault_plan=plan) as server:
+        outcome = annotate(server)
+
+    assert_whole(outcome)
+
+
 @pytest.mark.parametrize("fault", ["hang", "trickle"])
 def test_12_13_a_call_that_never_ends_is_cut_off_and_holds_up_no_other(fault):
     with serve(
