@@ -147,7 +147,8 @@ def test_a_parameter_the_server_does_not_take_is_named(body, parameter):
 
 
 def test_no_connection_and_no_answer_are_told_apart():
-    assert read_reply(Reply(None, trouble="ConnectError: refused"), wall=0).unreachable
+    assert read_reply(Reply(None, trouble="refused", unreachable=True), wall=0).unreachable
+    assert not read_reply(Reply(None, trouble="ReadError: reset"), wall=0).unreachable
     assert read_reply(Reply(None, trouble="no answer within 120 s"), wall=0).timed_out
 
 

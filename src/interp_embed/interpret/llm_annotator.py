@@ -24,7 +24,7 @@ from interp_embed.interpret.inquiry import Inquiry, QuestionForm
 from interp_embed.interpret.prompts import Prompt
 from interp_embed.interpret.steps import Step, Steps, run_steps, run_steps_async
 from interp_embed.llm.protocol import LLM
-from interp_embed.llm.records import CostEstimate, Plan
+from interp_embed.llm.records import NOT_ASKED, CostEstimate, Plan
 from interp_embed.records import Agreement, Annotations, Json
 
 Mode = Literal["grouped", "single"]
@@ -172,7 +172,8 @@ class LLMAnnotator:
                 found = self._assemble(task, _reasons(task, inquiries, error.partial))
                 raise Interrupted(str(error), partial=found) from error
         found = self._assemble(task, _reasons(task, inquiries, outcomes))
-        if not self._is_checked(task):
+        was_stopped = any(reason.startswith(NOT_ASKED) for reason in found.reasons.values())
+        if was_stopped or not self._is_checked(task):
             return found
         try:
             agreement = yield from self._check_steps(task)

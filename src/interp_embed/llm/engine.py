@@ -24,6 +24,16 @@ class LoopThread:
         )
         self._thread.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not been stopped."""
+        return self._thread.is_alive()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is this very thread."""
+        return threading.current_thread() is self._thread
+
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Run a coroutine there."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
@@ -32,6 +42,8 @@ class LoopThread:
         """End the loop and the thread."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=5.0)
+        if not self._thread.is_alive():
+            self.loop.close()
 
     def call(self, function: Callable[[], object]) -> None:
         """Call a function there, soon."""

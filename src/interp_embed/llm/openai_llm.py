@@ -2,9 +2,11 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import math
 import os
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -244,6 +246,7 @@ class OpenAILLM:
                 sender, self.store, state, retry_failures=self._retry_failures, seed=self._seed
             )
             self._parts = _Parts(os.getpid(), LoopThread(), sender, caller)
+            weakref.finalize(self, _end, self._parts)
             self._recall_limits(limiter)
         return self._parts
 
@@ -319,7 +322,7 @@ class OpenAILLM:
         except KeyboardInterrupt:
             partial = self._end_early(future, parts)
             self._show(bar, run, parts)
-            raise Interrupted(self._how_to_go_on(run), partial) from None
+            raise Interrupted(self._how_to_go_on(parts, run), partial) from None
         return future.result()
 
     def _end_early(
@@ -343,12 +346,12 @@ class OpenAILLM:
     def _grace_s(self) -> float:
         return min(self._timeout_s, _GRACE_S)
 
-    def _how_to_go_on(self, run: JobRun[T]) -> str:
-        usage = self.usage
+    def _how_to_go_on(self, parts: _Parts, run: JobRun[T]) -> str:
+        stored = f"{run.n_answered:,} answers came and are stored in {self.store.path}"
+        left = f"{parts.caller.state.unasked:,} questions are left"
         return (
-            f"{run.n_done:,} of {run.n_jobs:,} are done; {usage.calls:,} answers of this session "
-            f"are stored in {self.store.path}{say_money(usage)}. Run the same again to go on: "
-            "only what is missing is asked"
+            f"{stored}{say_money(self.usage)}; {left}. Run the same again to go on: only what is "
+            "missing is asked"
         )
 
     def _tell(self, parts: _Parts, run: JobRun[T]) -> None:
@@ -365,18 +368,30 @@ class OpenAILLM:
             "" if halt.again_s is None else f" There is room again in {say_duration(halt.again_s)}."
         )
         warnings.warn(
-            f"{halt.reason}. {self._how_to_go_on(run)}.{when}", StoppedWarning, stacklevel=4
+            f"{halt.reason}. {self._how_to_go_on(parts, run)}.{when}", StoppedWarning, stacklevel=4
         )
 
     def close(self) -> None:
         """Close connections and store; what is stored stays."""
         if self._parts is not None and self._parts.pid == os.getpid():
             parts, self._parts = self._parts, None
-            parts.thread.submit(parts.sender.transport.close()).result(timeout=5.0)
-            parts.thread.stop()
+            _end(parts)
         if self._opened is not None and self._own_store is None:
             self._opened.close()
             self._opened = None
+
+
+def _end(parts: _Parts) -> None:
+    """Close the connections and end the thread, once."""
+    if parts.pid != os.getpid() or not parts.thread.is_running:
+        return
+    if parts.thread.is_current:  # collected there, of all places
+        parts.thread.loop.stop()
+        return
+    closing = parts.thread.submit(parts.sender.transport.close())
+    with contextlib.suppress(TimeoutError):  # whoever is gone at the other end
+        closing.result(timeout=2.0)
+    parts.thread.stop()
 
 
 def load_llm(llm: LLM | str) -> LLM:

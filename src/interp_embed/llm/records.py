@@ -7,6 +7,8 @@ from typing import Literal
 from interp_embed.records import Json
 
 Role = Literal["system", "user", "assistant"]
+NOT_ASKED = "not asked"
+"""How the reason of a failure of the kind ``stopped`` begins."""
 FailureKind = Literal["refused", "too_long", "unusable", "stopped"]
 
 

@@ -110,7 +110,7 @@ def read_reply(reply: Reply, *, wall: float) -> Meaning:
     """
     if reply.status is None:
         timed_out = reply.trouble.startswith("no answer within")
-        return Passing(reply.trouble, unreachable=not timed_out, timed_out=timed_out)
+        return Passing(reply.trouble, unreachable=reply.unreachable, timed_out=timed_out)
     content = _object(reply.text)
     error = _error(content)
     if reply.status < 300 and not error:

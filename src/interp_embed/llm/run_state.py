@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from interp_embed._servers import ServerAddress
 from interp_embed.errors import StoredFileError
 from interp_embed.llm.clock import Clock
-from interp_embed.llm.records import Failure, Usage
+from interp_embed.llm.records import NOT_ASKED, Failure, Usage
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class RunState:
     address: ServerAddress
     clock: Clock
     usage: Usage = field(default_factory=Usage)
+    unasked: int = 0
+    """Questions that were not asked any more after a stop."""
     left: int = 0
     """Calls still to be made in this run, as far as one knows."""
     halt: Halt | None = None
@@ -50,12 +52,14 @@ class RunState:
     def go_on(self) -> None:
         """Ask again, for another run."""
         self.halt = None
+        self.unasked = 0
         self._halted.clear()
 
     def stopped(self) -> Failure:
-        """Return what a question comes to that was not asked."""
+        """Return what a question comes to that was not asked, and count it."""
+        self.unasked += 1
         reason = self.halt.reason if self.halt is not None else "the run was stopped"
-        return Failure("stopped", f"not asked: {reason}")
+        return Failure("stopped", f"{NOT_ASKED}: {reason}")
 
     async def rest(self, seconds: float) -> None:
         """Wait, unless the run is stopped."""

@@ -73,7 +73,7 @@ class Sender:
 
     def go_on(self) -> None:
         """Forget the troubles of the last run."""
-        self._breaker = Breaker()
+        self._breaker.go_on()
         self._limited_since = None
         self.limiter.go_on()
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 _CONNECT_S = 10.0
+_NO_CONNECTION = ("ConnectError", "ConnectTimeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Reply:
     """Names in lower case."""
     trouble: str = ""
     """Why there is no status, in words."""
+    unreachable: bool = False
+    """Whether there was no connection at all."""
 
 
 class Transport(Protocol):
@@ -84,7 +87,9 @@ class OpenAITransport:
             return Reply(None, trouble=f"no answer within {self._timeout_s:g} s")
         except APIConnectionError as error:
             cause = error.__cause__ or error
-            return Reply(None, trouble=self._server.redact(f"{type(cause).__name__}: {cause}"))
+            name = type(cause).__name__  # of httpx, or of httpx2 with openai >= 3
+            trouble = self._server.redact(f"{name}: {cause}")
+            return Reply(None, trouble=trouble, unreachable=name in _NO_CONNECTION)
         except APIError as error:
             return Reply(None, trouble=self._server.redact(str(error)))
         return Reply(raw.status_code, raw.text, _lowered(raw.headers))
