@@ -64,6 +64,8 @@ bench: install $(BENCH_VENV)/.installed $(LENS_VENV)/.installed
 	$(BIN)/python benchmarks/encode.py --predecessor $(LENS_VENV)/bin/python
 	$(BIN)/python benchmarks/encode.py --predecessor $(LENS_VENV)/bin/python --features 65536 --documents 16
 	$(BIN)/python benchmarks/store.py --documents 50000
+	$(BIN)/python benchmarks/annotate.py --predecessor $(BENCH_VENV)/bin/python
+	$(BIN)/python benchmarks/notebook.py --requests-a-day 1500
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(LENS_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -96,6 +96,7 @@ SCENARIOS = {
     "faults": Scenario(900, 10, _TIER, faults=_spread(0.15)),
     "hangs": Scenario(900, 10, _TIER, faults=_spread(0.15, "hang", "trickle")),
     "kills": Scenario(900, 10, _TIER, kills=20),
+    "whole": Scenario(2_000, 20, latency_s=0.1),
     "large": Scenario(4_000, 10, latency_s=0.1),
 }
 _ALWAYS = "tpm,tpm-single,rpm,failing,clean,clean-tpm,no-headers,two-jobs,faults-5,faults,hangs"
@@ -141,6 +142,7 @@ def row_of(
         str(got["lost"]),
         str(got["false"]),
         f"{stats.requests:,}",
+        f"{(stats.prompt_tokens + stats.completion_tokens) / 1e3:,.0f}",
         f"{stats.limited_share:.1%}",
         f"{1 - useful / max(1, stats.requests):.1%}",
         f"{stats.duplicates - stats.avoidable}/{stats.avoidable}",
@@ -153,7 +155,7 @@ def row_of(
     ]
 
 
-HEADING = ["scenario", "side", "pairs", "calls", "lost", "false", "HTTP", "429", "waste", "again",
+HEADING = ["scenario", "side", "pairs", "calls", "lost", "false", "HTTP", "K tokens", "429", "waste", "again",
            "used", "wall s", "/ ideal", "first s", "CPU ms", "grown MB"]  # fmt: skip
 
 

@@ -254,7 +254,8 @@ class OpenAILLM:
         known = self.store.quirks(self._address.provider, self._model).get("limits")
         for stated in known if isinstance(known, list) else []:
             counted, window, limit = (stated.get(name) for name in ("counted", "window", "limit"))
-            if counted in ("requests", "tokens") and window in ("minute", "day") and limit > 0:
+            is_number = isinstance(limit, int | float) and limit > 0
+            if counted in ("requests", "tokens") and window in ("minute", "day") and is_number:
                 one: tuple[Counted, Window] = (counted, window)
                 limiter.buckets.set(*one, float(limit), self._clock.now())
 
@@ -299,7 +300,7 @@ class OpenAILLM:
 
     def _bar(self, plan: Plan, n_jobs: int) -> "tqdm[Any]":
         hidden = not self._progress or n_jobs == 0
-        return tqdm(total=n_jobs, desc=plan.title, unit="job", disable=hidden)
+        return tqdm(total=n_jobs, desc=plan.title, unit="call", disable=hidden)
 
     def _show(self, bar: "tqdm[Any]", run: JobRun[T], parts: _Parts) -> None:
         if not bar.disable:
