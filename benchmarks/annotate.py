@@ -155,8 +155,10 @@ def row_of(
     ]
 
 
-HEADING = ["scenario", "side", "pairs", "calls", "lost", "false", "HTTP", "K tokens", "429", "waste", "again",
-           "used", "wall s", "/ ideal", "first s", "CPU ms", "grown MB"]  # fmt: skip
+HEADING = [
+    "scenario", "side", "pairs", "calls", "lost", "false", "HTTP", "K tokens", "429", "waste",
+    "again", "used", "wall s", "/ ideal", "first s", "CPU ms", "grown MB",
+]  # fmt: skip
 
 
 def compare_with_limits(
