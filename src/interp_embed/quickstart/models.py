@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from interp_embed._cache_names import safe_file_name
-from interp_embed.embedders import default_cache_folder
+from interp_embed._files import cache_root
 from interp_embed.errors import InputError
 from interp_embed.llm import LLM, AnswerStore, OpenAILLM
 from interp_embed.records import Json
@@ -87,7 +87,7 @@ class Cache:
         """
         if self.name is None and self.folder is None:
             return AnswerStore.open(None)
-        root = default_cache_folder().parent if self.folder is None else Path(self.folder)
+        root = cache_root() if self.folder is None else Path(self.folder)
         name = "answers" if self.name is None else safe_file_name(self.name)
         place = root.expanduser() / "annotations"
         place.mkdir(parents=True, exist_ok=True)
