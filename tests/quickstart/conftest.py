@@ -1,8 +1,6 @@
-"""A table shaped like the notebook's, with vectors, and a language model that answers by rule."""
+"""A table shaped like the notebook's, with vectors."""
 
-import re
 import zlib
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,32 +9,6 @@ import pytest
 
 from interp_embed.llm import ScriptedLLM
 from interp_embed.quickstart import train_sae
-
-WORD = re.compile(r"[a-z]{3,}")
-
-
-def answer_by_rule(request):
-    """Answer as a model would: the word that tells, and whether it is in the text."""
-    asked = request.messages[-1].content
-    if "POSITIVE EXAMPLES:" in asked:
-        positive, negative = asked.split("NEGATIVE EXAMPLES:")
-        return f'{{"label": "mentions {telling_word(positive, negative)}"}}'
-    concepts, text = asked.split("\nTEXT:\n", 1)
-    words = set(WORD.findall(text.lower()))
-    pairs = re.findall(r"^\W*(c\d+)\W+(.*)$", concepts, re.MULTILINE)
-    verdicts = (f'"{key}": {str(concept.split()[-1] in words).lower()}' for key, concept in pairs)
-    return "{" + ", ".join(verdicts) + "}"
-
-
-def telling_word(positive, negative):
-    def shares(block):
-        examples = re.split(r"^\d+\. ", block, flags=re.MULTILINE)[1:]
-        found = Counter(word for text in examples for word in set(WORD.findall(text.lower())))
-        return {word: n / max(1, len(examples)) for word, n in found.items()}
-
-    inside, outside = shares(positive), shares(negative)
-    return max(sorted(inside), key=lambda word: inside[word] - outside.get(word, 0))
-
 
 TOPICS = {
     "-1": ["algebra acceleration honors gifted", "tracking advanced classes talent"],
@@ -98,18 +70,13 @@ class Study:
 
 
 @pytest.fixture
-def rule_llm():
-    return ScriptedLLM(answer_by_rule)
+def rule_llm(by_rule):
+    return ScriptedLLM(by_rule)
 
 
 @pytest.fixture
 def scripted_llm():
     return ScriptedLLM
-
-
-@pytest.fixture
-def by_rule():
-    return answer_by_rule
 
 
 @pytest.fixture(scope="session")
