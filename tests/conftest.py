@@ -1,7 +1,10 @@
-"""A tiny random Llama with a random SAE in the SAELens layout: real files, real loading."""
+"""A tiny random Llama with a random SAE, in real files; and what a language model would answer."""
 
 import json
+import re
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -104,3 +107,47 @@ def documents():
         "good good good",
         "the table was good and the soup was lovely and we waited and waited for the kind waiter",
     ]
+
+
+_WORD = re.compile(r"[a-z]+")
+
+
+def _answer(message):
+    """Answer as a model would: the word that tells, and whether it is in the text."""
+    if "POSITIVE EXAMPLES:" in message:
+        positive, negative = message.split("NEGATIVE EXAMPLES:")
+        return json.dumps({"label": f"mentions {_telling_word(positive, negative)}"})
+    concepts, text = message.split("\nTEXT:\n", 1)
+    words = set(_WORD.findall(text.lower()))
+    asked = re.findall(r"^\W*(c\d+)\W+(.*)$", concepts, re.MULTILINE)
+    return json.dumps({key: concept.split()[-1] in words for key, concept in asked})
+
+
+def _telling_word(positive, negative):
+    def shares(block):
+        examples = re.split(r"^\d+\. ", block, flags=re.MULTILINE)[1:]
+        marked = [" ".join(re.findall("<<(.*?)>>", text)) or text for text in examples]
+        found = Counter(word for text in marked for word in set(_WORD.findall(text.lower())))
+        return {word: n / max(1, len(examples)) for word, n in found.items()}
+
+    inside, outside = shares(positive), shares(negative)
+    return max(sorted(inside), key=lambda word: inside[word] - outside.get(word, 0))
+
+
+@pytest.fixture(scope="session")
+def answer_message():
+    """Return the answer to the last turn of a conversation."""
+    return _answer
+
+
+@pytest.fixture(scope="session")
+def by_rule():
+    """A script for ScriptedLLM."""
+    return lambda request: _answer(request.messages[-1].content)
+
+
+@pytest.fixture(scope="session")
+def many_documents():
+    """Sixty that differ, in the words the tiny model knows."""
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(WORDS, int(rng.integers(6, 11)), replace=False)) for _ in range(60)]

@@ -40,6 +40,11 @@ def test_importing_the_saes_loads_no_torch():
     assert "torch" not in modules_after("import interp_embed.sae")
 
 
+def test_importing_the_notebook_functions_loads_no_model_library():
+    after = modules_after("import interp_embed.quickstart, interp_embed.embedders")
+    assert not after & {"torch", "transformers", "openai", "sentence_transformers"}
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,7 +1,11 @@
 """A server in trouble is paused, probed, and given up in the end; so is one that is not there."""
 
 import asyncio
+import threading
 
+import pytest
+
+from interp_embed.errors import InputError
 from interp_embed.llm.breaker import Breaker
 from interp_embed.llm.budget import Budget
 
@@ -48,3 +52,44 @@ def test_the_worst_case_is_set_aside_so_that_the_limit_holds():
         return budget.spent
 
     assert asyncio.run(spend()) == 0.7
+
+
+def test_a_budget_shared_by_two_loops_holds_for_both():
+    budget, events = Budget(limit=1.0), []
+
+    async def first():
+        assert await budget.reserve(0.9)
+        events.append("first")
+        while len(events) < 2:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        events.append("settled")
+        budget.settle(0.9, spent=0.2)
+
+    async def second():
+        while not events:
+            await asyncio.sleep(0.005)
+        events.append("waits")
+        assert await budget.reserve(0.7)
+        events.append("second")
+        budget.settle(0.7, spent=0.7)
+        assert not await budget.reserve(0.2)
+
+    threads = [threading.Thread(target=asyncio.run, args=(work(),)) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert events == ["first", "waits", "settled", "second"]
+    assert budget.spent == pytest.approx(0.9)
+
+
+def test_a_budget_of_nothing_lets_no_call_out_even_where_calls_are_free():
+    assert not asyncio.run(Budget(limit=0.0).reserve(0.0))
+
+
+@pytest.mark.parametrize("limit", [-1.0, float("nan")])
+def test_a_limit_that_is_no_amount_is_refused(limit):
+    with pytest.raises(InputError, match="max_cost must be dollars, at least 0, but got"):
+        Budget(limit)

@@ -58,7 +58,6 @@ class _Opened:
 
     def __init__(self, model, **options):
         self.model, self.options, self.is_closed = model, options, False
-        self.usage = type("Usage", (), {"cost_usd": 0.0})()
         _Opened.made = (*_Opened.made, self)
 
     def close(self):
@@ -76,13 +75,12 @@ def opened(monkeypatch):
 def test_two_models_share_one_budget_and_one_file(opened):
     both = Models(None, None, None, 1.0, Cache("reviews"))
     first = both.open("gpt5", n_workers=3, timeout_s=9.0)
-    first.usage.cost_usd = 0.4
     second = both.open("gpt5-mini", n_workers=30, timeout_s=9.0)
 
     assert first.model == "gpt-5"
-    assert first.options["max_cost"] == 1.0
+    assert first.options["max_cost"].limit == 1.0
     assert first.options["max_in_flight"] == 3
-    assert second.options["max_cost"] == pytest.approx(0.6)
+    assert second.options["max_cost"] is first.options["max_cost"]
     assert second.options["store"] is first.options["store"]
     both.close()
     assert first.is_closed

@@ -1,15 +1,16 @@
 """``interp-embed encode``: a table of texts as a data set of feature activations."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from interp_embed.cli.datasets import echo_health
-from interp_embed.dataset import Dataset
 from interp_embed.errors import InputError
-from interp_embed.sae import EmbeddingSAE, LocalSAE
-from interp_embed.store import TokenDetail
-from interp_embed.tables import read_table
+from interp_embed.tables import read_table, require_column
+
+if TYPE_CHECKING:
+    from interp_embed.sae import EmbeddingSAE, LocalSAE
+    from interp_embed.store import TokenDetail
 
 
 @click.command(name="encode")
@@ -57,7 +58,7 @@ def command(
     model: str | None,
     layer: int | None,
     features: int,
-    tokens: TokenDetail,
+    tokens: "TokenDetail",
     resume: bool,
     device: str | None,
     quiet: bool,
@@ -72,12 +73,17 @@ def command(
     interp-embed top reviews-features --feature 17
     """  # noqa: D301 - \b keeps lines apart in the help
     table = read_table(file)
+    require_column(table, text, purpose="--text")
     folder = out or Path(f"{file.name.split('.')[0]}-features")
     if (folder / "dataset.json").exists() and not resume:
         raise InputError(
             f"{folder} holds a data set already; add --resume to go on with it, or choose another "
             "folder with --out"
         )
+    # Ten seconds: not before a typo in a column is told.
+    from interp_embed.cli.datasets import echo_health
+    from interp_embed.dataset import Dataset
+
     dataset = Dataset(
         table,
         _sae(sae, sae_id, model, layer, features, device),
@@ -99,7 +105,9 @@ def _sae(
     layer: int | None,
     features: int,
     device: str | None,
-) -> LocalSAE | EmbeddingSAE:
+) -> "LocalSAE | EmbeddingSAE":
+    from interp_embed.sae import EmbeddingSAE, LocalSAE
+
     if name == "embedding":
         return EmbeddingSAE(features)
     if name is None:

@@ -1,16 +1,18 @@
 """``interp-embed hypotheses``: from a table of texts and an outcome to tested hypotheses."""
 
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from interp_embed.cli.llm_options import choose_llm, llm_options
-from interp_embed.cli.output import prepare_folder, print_study, write_run
-from interp_embed.hypotheses import StudySettings, estimate_study, find_hypotheses
-from interp_embed.hypotheses.evaluate import Correction
-from interp_embed.hypotheses.select import METHODS, SelectionMethod
 from interp_embed.tables import read_table, require_column
+
+if TYPE_CHECKING:
+    from interp_embed.hypotheses.evaluate import Correction
+    from interp_embed.hypotheses.select import SelectionMethod
+
+# Choices and defaults are those of StudySettings, whose import takes seconds; a test compares them.
 
 
 @click.command(name="hypotheses")
@@ -44,32 +46,30 @@ from interp_embed.tables import read_table, require_column
 @click.option(
     "--active",
     type=int,
-    default=StudySettings().active,
+    default=16,
     show_default=True,
     metavar="K",
     help="Features active in a document, on average.",
 )
 @click.option(
     "--select",
-    type=click.Choice(METHODS),
-    default=StudySettings().select,
+    type=click.Choice(["lasso", "correlation", "separation"]),
+    default="correlation",
     show_default=True,
     help="How features are screened.",
 )
-@click.option(
-    "--n", "n", type=int, default=StudySettings().n, show_default=True, help="Hypotheses wanted."
-)
+@click.option("--n", "n", type=int, default=20, show_default=True, help="Hypotheses wanted.")
 @click.option(
     "--confirm-share",
     type=float,
-    default=StudySettings().confirm_share,
+    default=0.4,
     show_default=True,
     help="Share of the documents kept sealed for the test.",
 )
 @click.option(
     "--level",
     type=float,
-    default=StudySettings().level,
+    default=0.05,
     show_default=True,
     help="Significance level.",
 )
@@ -128,6 +128,7 @@ def command(
     annotator: str | None,
     base_url: str | None,
     max_cost: float | None,
+    prices: tuple[str, ...],
     dry_run: bool,
     instructions: str | None,
     answers: Path | None,
@@ -144,39 +145,38 @@ def command(
     interp-embed hypotheses posts.jsonl.gz --text body --target removed --groups author
     interp-embed hypotheses reviews.csv --text review --target stars --llm gpt-5-mini --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
-    settings = StudySettings(
-        n=n,
-        features=features,
-        active=active,
-        select=cast(SelectionMethod, select),
-        confirm_share=confirm_share,
-        level=level,
-        correction=cast(Correction, correction),
-        seed=seed,
-        threads=threads,
-    )
+    table = read_table(file)
+    documents = require_column(table, text, purpose="--text")
+    outcome = require_column(table, target, purpose="--target")
+    labels = None if groups is None else require_column(table, groups, purpose="--groups")
     asked = choose_llm(
         llm=llm,
         annotator=annotator,
         base_url=base_url,
         max_cost=max_cost,
+        prices=prices,
         dry_run=dry_run,
         instructions=instructions,
         answers=answers,
         quiet=quiet,
     )
-    table = read_table(file)
-    documents = require_column(table, text, purpose="--text")
-    outcome = require_column(table, target, purpose="--target")
-    labels = None if groups is None else require_column(table, groups, purpose="--groups")
+    # Seconds: not before a typo in a column is told.
+    from interp_embed.cli.output import prepare_folder, print_study, write_run
+    from interp_embed.hypotheses import StudySettings, estimate_study, find_hypotheses
+
+    settings = StudySettings(
+        n=n,
+        features=features,
+        active=active,
+        select=cast("SelectionMethod", select),
+        confirm_share=confirm_share,
+        level=level,
+        correction=cast("Correction", correction),
+        seed=seed,
+        threads=threads,
+    )
     if asked is not None and asked.dry_run:
-        asked.tell(
-            estimate_study(
-                documents.tolist(),
-                readers=asked.readers,
-                settings=settings,
-            )
-        )
+        asked.tell(estimate_study(documents.tolist(), readers=asked.readers, settings=settings))
         return
     folder = prepare_folder(out or Path(f"{_stem(file)}-hypotheses"), overwrite=overwrite)
     run = find_hypotheses(

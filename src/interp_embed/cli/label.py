@@ -1,12 +1,15 @@
 """``interp-embed label``: names for features, from the words on which they fire."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from interp_embed.cli.llm_options import choose_llm, llm_options
-from interp_embed.dataset import Dataset, LabelOutcome
 from interp_embed.errors import InputError
+
+if TYPE_CHECKING:
+    from interp_embed.dataset import LabelOutcome
 
 
 @click.command(name="label")
@@ -31,6 +34,7 @@ def command(
     annotator: str | None,
     base_url: str | None,
     max_cost: float | None,
+    prices: tuple[str, ...],
     dry_run: bool,
     instructions: str | None,
     answers: Path | None,
@@ -52,6 +56,7 @@ def command(
         annotator=annotator,
         base_url=base_url,
         max_cost=max_cost,
+        prices=prices,
         dry_run=dry_run,
         instructions=instructions,
         answers=answers,
@@ -62,6 +67,8 @@ def command(
             "a language model is paid for each feature: name them (--features 3,14), or set "
             "--max-cost to label all; --dry-run says what that would cost"
         )
+    from interp_embed.dataset import Dataset  # ten seconds: not before what was asked is checked
+
     dataset = Dataset.load_from_file(folder)
     if asked is None:
         outcome = dataset.label_features(chosen, progress=not quiet)
@@ -85,7 +92,7 @@ def command(
         click.echo(f"Written to {out}.")
 
 
-def _why_not(outcome: LabelOutcome) -> str:
+def _why_not(outcome: "LabelOutcome") -> str:
     if not outcome.reasons:
         return ": no word tells where they fire"
     feature, reason = next(iter(outcome.reasons.items()))

@@ -1,15 +1,22 @@
-"""The options of every command that may ask a language model."""
+"""The options of every command that may ask a language model.
 
-from collections.abc import Callable
+The models are imported only where one is named, so that a mistake is answered at once.
+"""
+
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from interp_embed._servers import KEY_VARIABLES
 from interp_embed.errors import InputError
-from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMReaders
-from interp_embed.llm import AnswerStore, CostEstimate, OpenAILLM
+
+if TYPE_CHECKING:
+    from interp_embed.interpret import LLMReaders
+    from interp_embed.llm import CostEstimate, OpenAILLM
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,10 +25,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class LLMChoice:
     """What the user said about language models."""
 
-    readers: LLMReaders
+    readers: "LLMReaders"
     dry_run: bool
 
-    def tell(self, estimate: CostEstimate) -> None:
+    def tell(self, estimate: "CostEstimate") -> None:
         """Print what a run would take."""
         click.echo(f"Would take {estimate.summary()}. Nothing was sent.")
 
@@ -52,6 +59,13 @@ _OPTIONS = (
     click.option(
         "--max-cost", type=float, metavar="USD", help="Never spend more than this; 0: stored only."
     ),
+    click.option(
+        "--price",
+        "prices",
+        multiple=True,
+        metavar="[MODEL=]IN,OUT",
+        help="US dollars for a million tokens of input and output, where they are not known.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what it would cost, and send nothing."),
     click.option("--instructions", metavar="TEXT", help="What the labels should be about."),
     click.option(
@@ -69,6 +83,7 @@ def choose_llm(
     annotator: str | None,
     base_url: str | None,
     max_cost: float | None,
+    prices: tuple[str, ...],
     dry_run: bool,
     instructions: str | None,
     answers: Path | None,
@@ -82,20 +97,67 @@ def choose_llm(
     if llm is None:
         given = {
             "--annotator": annotator, "--base-url": base_url, "--max-cost": max_cost,
-            "--instructions": instructions, "--answers": answers, "--dry-run": dry_run or None,
+            "--price": prices or None, "--instructions": instructions, "--answers": answers,
+            "--dry-run": dry_run or None,
         }  # fmt: skip
         named = [name for name, value in given.items() if value is not None]
         if named:
             raise InputError(f"{named[0]} needs --llm MODEL: without it no model is asked")
         return None
-    store = None if answers is None else AnswerStore.open(answers)
+    from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMReaders
+    from interp_embed.llm import AnswerStore, Budget, OpenAILLM
 
-    def model(name: str) -> OpenAILLM:
+    named = [llm] if annotator in (None, llm) else [llm, str(annotator)]
+    by_model = _read_prices(prices, named)
+    store = None if answers is None else AnswerStore.open(answers)
+    budget = None if max_cost is None or dry_run else Budget(max_cost)  # one for both models
+
+    def model(name: str) -> "OpenAILLM":
         return OpenAILLM(
-            name, base_url=base_url, store=store, max_cost=max_cost, progress=not quiet
+            name,
+            base_url=base_url,
+            api_key=_key_for_nothing() if dry_run else None,
+            store=store,
+            max_cost=budget,
+            prices=by_model,
+            progress=not quiet,
         )
 
-    labelling = model(llm)
-    reading = labelling if annotator in (None, llm) else model(str(annotator))
-    labeller = LLMLabeller(labelling, instructions=instructions or "")
-    return LLMChoice(LLMReaders(labeller, LLMAnnotator(reading)), dry_run)
+    models = [model(name) for name in named]
+    labeller = LLMLabeller(models[0], instructions=instructions or "")
+    return LLMChoice(LLMReaders(labeller, LLMAnnotator(models[-1])), dry_run)
+
+
+def _key_for_nothing() -> str | None:
+    """Return something in place of a key if there is none: nothing is going to be sent."""
+    return None if any(os.environ.get(name) for name in KEY_VARIABLES) else "dry run"
+
+
+def _read_prices(given: tuple[str, ...], models: list[str]) -> Mapping[str, tuple[float, ...]]:
+    """Return the prices by model: those for all models first, those for one before them.
+
+    Raises:
+        InputError: One is no pair of numbers, or for a model that is not asked.
+    """
+    for_all: dict[str, tuple[float, ...]] = {}
+    for_one: dict[str, tuple[float, ...]] = {}
+    for price in given:
+        model, _, numbers = price.rpartition("=")
+        try:
+            dollars = tuple(float(number) for number in numbers.split(","))
+        except ValueError:
+            dollars = ()
+        if len(dollars) not in (2, 3):
+            raise InputError(
+                f"--price must be IN,OUT in US dollars for a million tokens, such as 0.15,0.60, or "
+                f"MODEL=IN,OUT, got {price!r}"
+            )
+        if not model:
+            for_all |= dict.fromkeys(models, dollars)
+        elif model in models:
+            for_one[model] = dollars
+        else:
+            raise InputError(
+                f"--price {price} is for a model that is not asked; asked are {', '.join(models)}"
+            )
+    return for_all | for_one

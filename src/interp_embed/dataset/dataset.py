@@ -515,6 +515,9 @@ class Dataset:
     ) -> CostEstimate:
         """Return what :meth:`label_features` by a model would take; nothing is sent.
 
+        Labels are not known beforehand: ones of typical length stand for them, so that what is
+        stored of an earlier run may count as still to be asked.
+
         Args:
             features: Indices; None for all that fire in at least ten documents.
             llm: A language model or its name, or ``LLMReaders``.

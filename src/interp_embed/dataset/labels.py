@@ -1,5 +1,6 @@
 """The labels of a data set: kept in it, pre-made elsewhere, or made from its documents."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,8 +119,7 @@ class LabelBook:
         fidelity = measure_labels(held_out, others, labels, cuts, progress=progress)
         strong = others.indices[others.data > cuts[others.indices]]
         density = np.bincount(strong, minlength=n_features) / len(measuring)
-        scores = {feature: measured.f1 for feature, measured in fidelity.items()}
-        self._store.append_labels(LABELS, list(labels.values()), scores)
+        self._store.append_labels(LABELS, list(labels.values()), _known_f1(fidelity))
         return LabelOutcome(
             labels=labels,
             fidelity=fidelity,
@@ -147,8 +147,8 @@ class LabelBook:
             features,
             marks=sides.marks,
         )
-        scores = {feature: measured.f1 for feature, measured in outcome.fidelity.items()}
-        self._store.append_labels(LABELS, list(outcome.labels.values()), scores)
+        labels = list(outcome.labels.values())
+        self._store.append_labels(LABELS, labels, _known_f1(outcome.fidelity))
         return outcome
 
     def estimate(
@@ -183,7 +183,9 @@ class LabelBook:
         Raises:
             InputError: The feature has no label, or the label needs a model to be read.
         """
-        text = self.every().get(feature) if label is None else label
+        text = label
+        if text is None:
+            text = self.own().get(feature) or self.every().get(feature)
         if not text:
             raise InputError(
                 f"feature {feature} has no label to score; label it first, or give label="
@@ -207,6 +209,11 @@ class _Sides:
     making: LabelDocuments
     measuring: LabelDocuments
     marks: Marks | None
+
+
+def _known_f1(fidelity: Mapping[int, Fidelity]) -> dict[int, float]:
+    """Return F1 by feature, without those for which every verdict is missing."""
+    return {f: measured.f1 for f, measured in fidelity.items() if math.isfinite(measured.f1)}
 
 
 def _frequent(activations: csr_matrix) -> list[int]:

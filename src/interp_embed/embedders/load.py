@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interp_embed._model_files import MINILM, is_minilm
-from interp_embed.embedders.openai_api import OpenAIEmbedder
 from interp_embed.embedders.protocol import Embedder
-from interp_embed.embedders.sentence import SentenceEmbedder
 from interp_embed.embedders.tfidf import TfidfEmbedder
 from interp_embed.errors import InputError
 
@@ -31,9 +29,14 @@ def load_embedder(spec: str, **options: Any) -> Embedder:  # noqa: ANN401 - pass
     try:
         if spec.lower() == "tfidf":
             return TfidfEmbedder(**options)
+        # Both take seconds to import: only the one that is named, and only here.
         if kind.lower() == "openai" and rest:
+            from interp_embed.embedders.openai_api import OpenAIEmbedder
+
             return OpenAIEmbedder(rest, **options)
         if is_minilm(spec) or "/" in spec or is_path:
+            from interp_embed.embedders.sentence import SentenceEmbedder
+
             return SentenceEmbedder.load(spec, **options)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):

@@ -65,7 +65,7 @@ class OpenAILLM:
         base_url: str | None = None,
         api_key: str | None = None,
         store: AnswerStore | None = None,
-        max_cost: float | None = None,
+        max_cost: float | Budget | None = None,
         prices: Mapping[str, tuple[float, ...]] | None = None,
         max_in_flight: int = 256,
         timeout_s: float = 120.0,
@@ -85,8 +85,9 @@ class OpenAILLM:
             api_key: None for the first of ``OPENAI_API_KEY``, ``OPENAI_KEY_SAE`` and
                 ``OPENROUTER_API_KEY`` that is set. Never logged or stored.
             store: Where answers are kept; None for the user's own.
-            max_cost: US dollars this object may spend, 0 for only what is stored; None for no
-                bound. The run ends before a call that might go beyond it.
+            max_cost: US dollars this object may spend, 0 for only what is stored; a ``Budget`` to
+                spend together with others; None for no bound. The run ends before a call that
+                might go beyond it.
             prices: Dollars per million tokens, by model: (in, out) or (in, out, cached in); before
                 the shipped table.
             max_in_flight: Calls under way at once, at most.
@@ -106,7 +107,7 @@ class OpenAILLM:
         """
         if not model.strip():
             raise InputError(f"model must be a name such as 'gpt-5-mini', but got {model!r}")
-        _check_numbers(max_cost=max_cost, max_in_flight=max_in_flight, timeout_s=timeout_s)
+        _check_numbers(max_in_flight=max_in_flight, timeout_s=timeout_s)
         self._address = find_server(
             base_url,
             api_key,
@@ -115,14 +116,15 @@ class OpenAILLM:
         )
         self._model = model
         self._price = find_price(self._address.provider, model, prices)
-        if max_cost is not None and self._price is None:
+        self._budget = _budget(max_cost)
+        if 0 < self._budget.limit < math.inf and self._price is None:
             raise InputError(
                 f"max_cost cannot be kept for {model!r}, whose price is not known; give "
-                f'prices={{"{model}": (dollars in, dollars out)}} per million tokens'
+                f'prices={{"{model}": (dollars in, dollars out)}} per million tokens, on the '
+                "command line --price IN,OUT"
             )
         self._own_store = store
         self._opened: AnswerStore | None = store
-        self._budget = Budget(math.inf if max_cost is None else max_cost)
         self._max_in_flight, self._timeout_s = max_in_flight, timeout_s
         self._wait_for_day, self._retry_failures = wait_for_day, retry_failures
         self._progress, self._seed = progress, seed
@@ -400,9 +402,13 @@ def load_llm(llm: LLM | str) -> LLM:
     return OpenAILLM(llm) if isinstance(llm, str) else llm
 
 
-def _check_numbers(*, max_cost: float | None, max_in_flight: int, timeout_s: float) -> None:
-    if max_cost is not None and not 0 <= max_cost < math.inf:
-        raise InputError(f"max_cost must be dollars, at least 0, but got {max_cost!r}")
+def _budget(max_cost: float | Budget | None) -> Budget:
+    if isinstance(max_cost, Budget):
+        return max_cost
+    return Budget() if max_cost is None else Budget(max_cost)
+
+
+def _check_numbers(*, max_in_flight: int, timeout_s: float) -> None:
     if max_in_flight < 1:
         raise InputError(f"max_in_flight must be at least 1, but got {max_in_flight!r}")
     if not timeout_s > 0:

@@ -105,7 +105,9 @@ class Sender:
         worst = self._worst_cost(request, quirks())
         if not await self._budget.reserve(worst):
             self._halt(
-                f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
+                "max_cost is $0, so that only what is stored is used"
+                if self._budget.limit == 0
+                else f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
                 f"spent, and the next call may cost ${worst:.4f}"
             )
             return self._state.stopped()

@@ -128,7 +128,7 @@ def evaluate_hypotheses(  # noqa: PLR0913 - HypotheSAEs' arguments
         "n_left_out": len(given.dropped),
         "n_missing_answers": int(np.isnan(annotations.verdicts).sum()),
         "n_groups": int(groups.max()) + 1,
-        "agreement": getattr(annotations, "agreement", None),
+        "agreement": annotations.agreement,
     }
     return metrics, _frame(hypotheses_df, concepts, distinct, scored)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Self
 
 from interp_embed._cache_names import safe_file_name
-from interp_embed.embedders import default_cache_folder
+from interp_embed._files import cache_root
 from interp_embed.errors import InputError
-from interp_embed.llm import LLM, AnswerStore, OpenAILLM
+from interp_embed.llm import LLM, AnswerStore, Budget, OpenAILLM
 from interp_embed.records import Json
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Cache:
         """
         if self.name is None and self.folder is None:
             return AnswerStore.open(None)
-        root = default_cache_folder().parent if self.folder is None else Path(self.folder)
+        root = cache_root() if self.folder is None else Path(self.folder)
         name = "answers" if self.name is None else safe_file_name(self.name)
         place = root.expanduser() / "annotations"
         place.mkdir(parents=True, exist_ok=True)
@@ -107,6 +107,7 @@ class Models:
     cache: Cache
     dry_run: bool = False
     """Nothing will be sent: no key is needed."""
+    _budget: Budget | None = field(default=None, init=False)
     _store: AnswerStore | None = field(default=None, init=False)
     _opened: list[OpenAILLM] = field(default_factory=list, init=False)
 
@@ -128,18 +129,18 @@ class Models:
             base_url=self.base_url,
             api_key="dry run" if self.dry_run else self.api_key,
             store=self._store,
-            max_cost=self._budget(),
+            max_cost=self._shared_budget(),
             max_in_flight=n_workers,
             timeout_s=timeout_s,
         )
         self._opened.append(opened)
         return opened
 
-    def _budget(self) -> float | None:
-        """Return what is left for a model opened now."""
-        if self.max_cost is None or self.dry_run:
-            return None
-        return max(0.0, self.max_cost - sum(llm.usage.cost_usd for llm in self._opened))
+    def _shared_budget(self) -> Budget | None:
+        """Return what all models of the call may spend together."""
+        if self._budget is None and self.max_cost is not None and not self.dry_run:
+            self._budget = Budget(self.max_cost)
+        return self._budget
 
     def close(self) -> None:
         """Close connections and the file of answers; a model of the user's own stays open."""
