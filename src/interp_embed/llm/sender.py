@@ -47,6 +47,8 @@ class Sent:
     """How the server was asked."""
     cost_usd: float | None = None
     """None where it is not known, or nothing was billed."""
+    maybe_paid: bool = False
+    """Whether it was sent, and what came of it is not known."""
 
 
 class Sender:
@@ -126,7 +128,8 @@ class Sender:
                 return None
             sent = await self._exchange(request, quirks(), leave)
             sent = self._count(request, sent)
-            spent = sent.cost_usd or 0.0
+            # A call that broke off after it was sent may be on the bill: the limit counts it.
+            spent = worst if sent.maybe_paid else sent.cost_usd or 0.0
         finally:
             self._budget.settle(worst, spent)
         return sent
@@ -144,7 +147,11 @@ class Sender:
             return 0.0
         prompt = self.expectations.most_prompt_tokens(request)
         use = TokenUse(prompt, request.max_tokens + quirks.headroom)
-        return self.server.price.cost(use) or 0.0
+        cost = self.server.price.cost(use)
+        if cost is not None:
+            return cost
+        # Longer than the price is for: servers then ask up to twice as much.
+        return 2 * (replace(self.server.price, max_prompt_tokens=None).cost(use) or 0.0)
 
     async def _exchange(self, request: Request, quirks: Quirks, leave: Pass) -> Sent:
         timeout = self._timeout_s()
@@ -156,7 +163,9 @@ class Sender:
             self._steer(meaning, leave, reply)
         finally:
             self.limiter.leave(leave)
-        return Sent(meaning, self._clock.now() - begin, quirks)
+        broke_off = isinstance(meaning, Passing) and reply.status is None
+        maybe_paid = broke_off and not reply.unreachable
+        return Sent(meaning, self._clock.now() - begin, quirks, maybe_paid=maybe_paid)
 
     async def _send_within(self, timeout: float, body: Mapping[str, Json]) -> Reply:
         """Send, and wait for the whole reply no longer than this, whatever trickles in."""
@@ -180,11 +189,8 @@ class Sender:
     def _timeout_s(self) -> float:
         """Return the seconds a call may take in all; long enough not to pay for one twice."""
         latency = self.limiter.concurrency.latency
-        return (
-            min(self.server.timeout_s, max(60.0, 12 * latency))
-            if latency
-            else (self.server.timeout_s)
-        )
+        usual = max(60.0, 12 * latency) if latency else self.server.timeout_s
+        return min(self.server.timeout_s, usual)
 
     def _steer(self, meaning: Meaning, leave: Pass, reply: Reply) -> None:
         """Tell limiter and breaker what came."""
