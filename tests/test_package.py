@@ -66,3 +66,22 @@ def test_every_public_name_exists(name):
 def test_a_name_that_is_none_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'Datasets'"):
         interp_embed.Datasets  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "'hypotheses', FILE, '--text', 'txt', '--target', 'stars'",
+        "'encode', FILE, '--text', 'txt'",
+    ],
+)
+def test_a_mistyped_column_is_told_before_any_library_is_loaded(command, tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("text,stars\na,1\n")
+    code = (
+        f"import sys; sys.argv = ['interp-embed', {command.replace('FILE', repr(str(file)))}]\n"
+        "from interp_embed.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 1"
+    )
+    assert not modules_after(code) & (HEAVY - {"pandas"})

@@ -1,5 +1,7 @@
 """A planted corpus small enough to study in a second: each concept is a word or two."""
 
+import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +60,34 @@ def planted():
 @pytest.fixture(scope="session")
 def planted_run(planted):
     return planted.study()
+
+
+def _examples(block):
+    return re.split(r"^\d+\. ", block, flags=re.MULTILINE)[1:]
+
+
+def _share(texts, concept):
+    return sum(any(word in text.split() for word in concept) for text in texts) / max(1, len(texts))
+
+
+def _oracle(request):
+    """Name the planted concept that tells positive from negative, and see where it is present."""
+    asked = request.messages[-1].content
+    if "POSITIVE EXAMPLES:" in asked:
+        inside, outside = map(_examples, asked.split("NEGATIVE EXAMPLES:"))
+        gains = [_share(inside, c) - _share(outside, c) for c in CONCEPTS]
+        return json.dumps({"label": f"tells of a {CONCEPTS[int(np.argmax(gains))][0]}"})
+    concepts, text = asked.split("\nTEXT:\n")
+    truth = {concept[0]: bool(_share([text], concept)) for concept in CONCEPTS}
+    return json.dumps(
+        {key: truth[said.split()[-1]] for key, said in re.findall(r"(?m)^(c\d+): (.*)$", concepts)}
+    )
+
+
+@pytest.fixture(scope="session")
+def oracle_script():
+    """A script for ScriptedLLM that knows what is planted."""
+    return _oracle
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_features_no_word_tells_apart_are_refused_with_a_way_out(discover):
     shuffled = replace(discover, documents=tuple("same words here" for _ in discover.documents))
     fires = csr_matrix(np.random.default_rng(0).random((400, 4)) < 0.3, dtype=float)
 
-    with pytest.raises(InputError, match="none of 4 features could be labelled by words"):
+    with pytest.raises(InputError, match="none of 4 .* could be labelled .* by words"):
         generate_candidates(shuffled, fires, n=2)
 
 

@@ -23,6 +23,9 @@ from interp_embed.stats import (
 Correction = Literal["bh", "bonferroni"]
 _MIN_PRESENT = 5
 """Confirm documents on either side of a concept below which it is not tested."""
+_MAX_MISSING = 0.5
+"""Share of its verdicts above which a concept is not tested: the regression takes only documents
+that lack none, and one concept must not cost the others theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Evaluation:
     """The family the correction is over."""
     n_incomplete: int
     """Confirm documents left out of the joint regression because a verdict is missing."""
+    n_missing: int = 0
+    """Verdicts on confirm documents that are missing."""
+    why_missing: str = ""
+    """The first reason."""
 
 
 def evaluate_candidates(
@@ -84,11 +91,17 @@ def evaluate_candidates(
         raise InputError(f"correction must be 'bh' or 'bonferroni', but got {correction!r}")
     check_separate(discover, confirm)
     concepts = [candidate.label.text for candidate in candidates.candidates]
-    verdicts = (annotator or KeywordAnnotator()).annotate(confirm.documents, concepts).verdicts
+    annotations = (annotator or KeywordAnnotator()).annotate(confirm.documents, concepts)
+    verdicts = annotations.verdicts
     notes = [_why_untestable(verdicts[:, column]) for column in range(len(concepts))]
     testable = [column for column, note in enumerate(notes) if not note]
     complete = np.asarray(np.isfinite(verdicts[:, testable]).all(axis=1))
     coefficients = _joint(verdicts, testable, confirm, complete, clustered=clustered)
+    why = (
+        "other concepts already say the same, or its effect rests on one document"
+        if coefficients
+        else f"only {complete.sum()} confirm documents have a verdict on every concept, too few"
+    )
     p = np.array([coefficients[c].p if c in coefficients else np.nan for c in range(len(concepts))])
     n_tested = int(np.isfinite(p).sum())
     adjust = adjust_benjamini_hochberg if correction == "bh" else adjust_bonferroni
@@ -102,7 +115,7 @@ def evaluate_candidates(
             coefficients.get(column),
             q=float(q[column]),
             significant=bool(corrected[column] <= level),
-            note=notes[column],
+            note=notes[column] or why,
         )
         for column, candidate in enumerate(candidates.candidates)
     ]
@@ -112,6 +125,8 @@ def evaluate_candidates(
         scores=score_predictions(confirm, activations, features, verdicts, kind=kind, seed=seed),
         n_tested=n_tested,
         n_incomplete=int((~complete).sum()) if testable else 0,
+        n_missing=int(np.isnan(verdicts).sum()),
+        why_missing=next(iter(annotations.reasons.values()), ""),
     )
 
 
@@ -157,6 +172,9 @@ def _column_means(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
 def _why_untestable(verdicts: NDArray[np.float32]) -> str:
     known = verdicts[np.isfinite(verdicts)]
     present, absent = int((known == 1).sum()), int((known == 0).sum())
+    missing = len(verdicts) - len(known)
+    if missing > _MAX_MISSING * len(verdicts):
+        return f"{missing} of {len(verdicts)} verdicts are missing; too many to test"
     if present < _MIN_PRESENT:
         return f"in {present} confirm documents; fewer than {_MIN_PRESENT} cannot be tested"
     if absent < _MIN_PRESENT:
@@ -172,7 +190,8 @@ def _joint(
     *,
     clustered: bool,
 ) -> dict[int, Estimate]:
-    if not columns:
+    n_groups = len(np.unique(confirm.groups[complete])) if clustered else 2
+    if not columns or int(complete.sum()) <= len(columns) + 2 or n_groups < 2:
         return {}
     estimates = joint_regression(
         verdicts[complete][:, columns],
@@ -197,8 +216,7 @@ def _hypothesis(
     present = known & (verdicts == 1)
     n = int(known.sum())
     untested = Estimate(np.nan, np.nan, np.nan, np.nan, n)
-    if coefficient is not None and not np.isfinite(coefficient.p):
-        note = "other concepts already say the same, or its effect rests on one document"
+    tested = coefficient is not None and bool(np.isfinite(coefficient.p))
     return Hypothesis(
         hypothesis=candidate.label.text,
         feature=candidate.label.feature,
@@ -210,7 +228,7 @@ def _hypothesis(
         fidelity=measure_fidelity(verdicts, fires),
         n=n,
         selection_score=candidate.selection_score,
-        note=note,
+        note="" if tested else note,
         top_examples=candidate.examples.top,
         contrast_examples=candidate.examples.contrast,
     )

@@ -58,9 +58,15 @@ class Candidates:
     n_labelled: int
     """Features that a label was sought for."""
     n_without_label: int
-    """Of these, how many no word tells apart."""
+    """Of these, how many have none."""
     n_same_concept: int
     """Labels left out because another one says the same."""
+    why_without_label: str = ""
+    """Why the first feature without a label has none; empty where no word tells it apart."""
+    n_missing: int = 0
+    """Verdicts on discover documents that are missing."""
+    why_missing: str = ""
+    """The first reason."""
 
     @property
     def plan(self) -> str:
@@ -106,13 +112,21 @@ def generate_candidates(
     per_hypothesis = LLM_CANDIDATES_PER_HYPOTHESIS if readers else CANDIDATES_PER_HYPOTHESIS
     n_wanted = min(n * per_hypothesis, n_live)
     selection = select_features(activations, discover.target, n=n_wanted, method=select)
-    labels = _label(discover, activations, selection.features.tolist(), readers)
+    found = _label(discover, activations, selection.features.tolist(), readers)
+    labels = list(found.labels)
     annotator: Annotator = readers.annotator if readers else KeywordAnnotator()
     read = choosing_rows(len(discover), sampled=readers is not None, seed=seed)
-    verdicts = annotator.annotate(
+    annotations = annotator.annotate(
         [discover.documents[row] for row in read], [label.text for label in labels]
-    ).verdicts
-    verdicts = _fill(verdicts)
+    )
+    n_missing = int(np.isnan(annotations.verdicts).sum())
+    why_missing = next(iter(annotations.reasons.values()), "")
+    if n_missing == annotations.verdicts.size:
+        raise InputError(
+            f"the annotator gave no verdict on any of {len(read)} discover documents, so that no "
+            f"label can be chosen: {why_missing}"
+        )
+    verdicts = _fill(annotations.verdicts)
     faithful = _faithful(labels, verdicts, activations[read], n)
     distinct = _distinct_concepts(verdicts, faithful)
     kept = _most_predictive(verdicts, distinct, discover.target[read], n)
@@ -137,7 +151,18 @@ def generate_candidates(
         n_labelled=len(selection.features),
         n_without_label=len(selection.features) - len(labels),
         n_same_concept=len(faithful) - len(distinct),
+        why_without_label=found.why_not,
+        n_missing=n_missing,
+        why_missing=why_missing,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    labels: tuple[Label, ...]
+    """In the order of the features."""
+    why_not: str
+    """Why the first feature without one has none, where that is known."""
 
 
 def _label(
@@ -145,8 +170,8 @@ def _label(
     activations: csr_matrix,
     features: list[int],
     readers: LLMReaders | None,
-) -> list[Label]:
-    """Return the labels found, in the order of the features."""
+) -> _Found:
+    why_not = ""
     if readers is None:
         keywords = KeywordLabeller(discover.documents)
         found = [keywords.label(activations, feature) for feature in features]
@@ -159,14 +184,14 @@ def _label(
             for feature in features
             if proposals.candidates.get(feature)
         ]
-        first = next(iter(proposals.failures.values()), "no reason given")
-        why = f"by {readers.labeller.llm.model}: {first}"
+        why_not = next(iter(proposals.failures.values()), "")
+        why = f"by {readers.labeller.llm.model}: {why_not}"
     if not labels:
         raise InputError(
             f"none of {len(features)} features could be labelled from {len(discover)} documents "
             + why
         )
-    return labels
+    return _Found(tuple(labels), why_not)
 
 
 def choosing_rows(n_documents: int, *, sampled: bool, seed: int) -> NDArray[np.int64]:

@@ -364,9 +364,21 @@ def _warnings(
     if found < settings.n:
         told.append(
             f"{settings.n} hypotheses were asked for, {found} could be formed: "
-            f"{candidates.n_without_label} of {candidates.n_labelled} features have no telling "
-            f"words, {candidates.n_same_concept} say what another one says."
+            f"{candidates.n_without_label} of {candidates.n_labelled} features have no "
+            + ("label" if candidates.why_without_label else "telling words")
+            + f", {candidates.n_same_concept} say what another one says."
         )
+    if candidates.why_without_label:
+        told.append(
+            f"{candidates.n_without_label} of {candidates.n_labelled} features have no label; the "
+            f"first: {candidates.why_without_label}."
+        )
+    for side, missing, why in (
+        ("discover", candidates.n_missing, candidates.why_missing),
+        ("confirm", evaluation.n_missing, evaluation.why_missing),
+    ):
+        if missing:
+            told.append(f"{missing} verdicts on {side} documents are missing; the first: {why}.")
     if sae.report.stopped == "cap, still improving":
         told.append(
             f"The SAE stopped at its cap of {sae.report.epochs} epochs while still improving; "
