@@ -1,6 +1,7 @@
 """Numbers and sentences as people read them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interp_embed.records import HypothesisStudy, Scores
@@ -115,6 +116,17 @@ def level_percent(level: float) -> str:
 def metric_name(scores: Scores) -> str:
     """Return the name of the scores' metric."""
     return METRIC_NAMES.get(scores.metric, scores.metric)
+
+
+def readers(study: HypothesisStudy) -> str:
+    """Say who worded the hypotheses and who judged the documents by the words."""
+    labels = study.settings.get("labels", "keywords")
+    if not isinstance(labels, Mapping):
+        return "labels are contrasting words, and a rule of words reads them"
+    names = [str(labels[role]["model"]["model"]) for role in ("labeller", "annotator")]
+    if names[0] == names[1]:
+        return f"{names[0]} worded the hypotheses and judged the documents by the words"
+    return f"{names[0]} worded the hypotheses, {names[1]} judged the documents by the words"
 
 
 def answer(study: HypothesisStudy) -> str:
