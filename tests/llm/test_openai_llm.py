@@ -20,6 +20,7 @@ from interp_embed.llm import (
     Request,
     load_llm,
 )
+from interp_embed.llm.transport import Reply
 
 VARIABLES = ("OPENAI_API_KEY", "OPENAI_KEY_SAE", "OPENROUTER_API_KEY", "OPENAI_BASE_URL")
 SAID = '{"label": "mentions the sea"}'
@@ -63,6 +64,31 @@ def ask_each(requests):
         return go
 
     return [job(request) for request in requests]
+
+
+class Canned:
+    """A transport that answers by a function."""
+
+    def __init__(self, answer):
+        self.answer, self.sent = answer, 0
+
+    def prepare(self):
+        pass
+
+    async def send(self, body):
+        self.sent += 1
+        return self.answer(body)
+
+    async def models(self):
+        return ()
+
+    async def close(self):
+        pass
+
+
+def over(transport, **options):
+    settings = {"api_key": "k", "store": AnswerStore.in_memory(), "progress": False}
+    return OpenAILLM("gpt-4o-mini", transport=transport, **(settings | options))
 
 
 def run(llm, requests):
@@ -270,30 +296,51 @@ def test_a_model_the_account_may_not_use_at_all_is_said_to_be():
             "code": "rate_limit_exceeded",
         }
     }
-    from interp_embed.llm.transport import Reply
+    server = Canned(lambda body: Reply(429, json.dumps(refusal), {}))
 
-    class Zero:
-        sent = 0
-
-        def prepare(self):
-            pass
-
-        async def send(self, body):
-            Zero.sent += 1
-            return Reply(429, json.dumps(refusal), {})
-
-        async def models(self):
-            return ()
-
-        async def close(self):
-            pass
-
-    llm = OpenAILLM(
-        "gpt-4o-mini", api_key="k", store=AnswerStore.in_memory(), transport=Zero(), progress=False
-    )
     with pytest.raises(LLMError, match="may not use this model"):
-        run(llm, questions(5))
-    assert Zero.sent == 1
+        run(over(server), questions(5))
+
+    assert server.sent == 1
+
+
+def reply(content, **message):
+    choice = {"message": {"content": content, **message}, "finish_reason": "stop"}
+    return Reply(200, json.dumps({"choices": [choice]}), {})
+
+
+def test_one_question_the_server_does_not_understand_costs_no_other():
+    rejected = Reply(400, json.dumps({"error": {"message": "messages[0] holds odd signs"}}), {})
+    server = Canned(lambda body: rejected if "Question 4." in str(body) else reply(SAID))
+
+    got = run(over(server), questions(30))
+
+    assert [i for i, one in enumerate(got) if isinstance(one, Failure)] == [4]
+    assert "odd signs" in got[4].reason
+
+
+def test_a_server_that_understands_nothing_is_not_asked_for_long():
+    server = Canned(lambda body: Reply(400, json.dumps({"error": {"message": "what?"}}), {}))
+
+    with pytest.raises(LLMError, match="does not understand the request"):
+        run(over(server), questions(30))
+
+    assert server.sent == 1
+
+
+def test_what_was_refused_is_asked_again_only_on_request():
+    store, question = AnswerStore.in_memory(), questions(1)
+    no = Canned(lambda body: reply(None, refusal="I cannot help with that"))
+    yes = Canned(lambda body: reply(SAID))
+
+    first = run(over(no, store=store), question)
+    again = run(over(yes, store=store), question)
+    asked = run(over(yes, store=store, retry_failures=True), question)
+    kept = run(over(no, store=store), question)
+
+    assert [one.kind for one in (*first, *again)] == ["refused", "refused"]
+    assert [one.text for one in (*asked, *kept)] == [SAID, SAID]
+    assert yes.sent == 1
 
 
 def test_a_server_that_is_not_there_is_named_within_fifteen_seconds():

@@ -12,6 +12,7 @@ from interp_embed.llm.replies import (
     Limited,
     Passing,
     Refused,
+    Rejected,
     TooLong,
     Unsupported,
     read_reply,
@@ -144,6 +145,10 @@ def test_what_is_wrong_with_one_question_concerns_that_question():
 )
 def test_a_parameter_the_server_does_not_take_is_named(body, parameter):
     assert read(400, body) == Unsupported(parameter, f"HTTP 400: {body['error']['message']}")
+
+
+def test_a_question_that_is_not_understood_says_nothing_of_others():
+    assert isinstance(read(400, error("messages[1] holds invalid characters")), Rejected)
 
 
 def test_no_connection_and_no_answer_are_told_apart():

@@ -93,6 +93,8 @@ def command(
 
 
 def _why_not(outcome: "LabelOutcome") -> str:
+    if not outcome.unlabelled:
+        return ""
     if not outcome.reasons:
         return ": no word tells where they fire"
     feature, reason = next(iter(outcome.reasons.items()))

@@ -20,6 +20,7 @@ from interp_embed.llm.replies import (
     Meaning,
     Passing,
     Refused,
+    Rejected,
     TooLong,
     Unsupported,
 )
@@ -35,6 +36,8 @@ _MAX_BACKOFF_S = 30.0
 _MAX_ENLARGED = 2
 _FIRST_ROOM = 1024
 """Tokens given at first to a model that thinks: hosted ones were seen to use 400 for a word."""
+_MAX_REJECTED = 20
+"""Questions in a row that a server does not understand, after which it is not asked any more."""
 _POLL_S = 1.0
 _FAILED: Mapping[str, Literal["refused", "too_long"]] = {
     "refused": "refused",
@@ -65,6 +68,7 @@ class Caller:
         self._pending: dict[str, asyncio.Future[Answer | Failure]] = {}
         self._known: dict[str, StoredCall] = {}
         self._claimed: set[str] = set()
+        self._rejected = 0
 
     @property
     def headroom(self) -> int:
@@ -139,6 +143,8 @@ class Caller:
 
     async def _ask_server(self, key: str, request: Request) -> Answer | Failure:
         attempts, enlarged = 0, 0
+        if self._retry_failures:
+            self._store.forget([key])  # what was refused before would stay
         while True:
             sent = await self._claim_and_send(key, request)
             if not isinstance(sent, Sent):
@@ -198,12 +204,22 @@ class Caller:
             return self._keep_failure(key, request, "too_long", meaning.reason)
         if isinstance(meaning, Refused):
             return self._keep_failure(key, request, "refused", meaning.reason)
+        if isinstance(meaning, Rejected):
+            return self._reject(meaning)
         if isinstance(meaning, Unsupported):
             return self._relearn(meaning, quirks)
         if isinstance(meaning, Fatal):
             self.stop(await self._explain(meaning), fatal=True)
             return self.state.stopped()
         raise TypeError(f"unexpected {type(meaning).__name__}")  # pragma: no cover
+
+    def _reject(self, meaning: Rejected) -> Failure:
+        """Give one question up; all of them if no other one is understood either."""
+        self._rejected += 1
+        if self.state.usage.calls == 0 or self._rejected >= _MAX_REJECTED:
+            self.stop(meaning.reason, fatal=True)
+            return self.state.stopped()
+        return Failure("unusable", self._server.address.redact(meaning.reason))
 
     def _relearn(self, meaning: Unsupported, quirks: Quirks) -> Failure | None:
         if self._quirks != quirks:  # another call has found out meanwhile
@@ -251,6 +267,7 @@ class Caller:
         self, key: str, request: Request, good: Good, *, attempts: int, sent: Sent
     ) -> Answer | Failure:
         """Commit an answer before anybody reads it."""
+        self._rejected = 0
         if self._quirks.headroom < (seen := 2 * (good.use.reasoning_tokens or 0)):
             self._learn(replace(self._quirks, headroom=seen))
         refused = bool(good.refusal)

@@ -91,6 +91,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """The server does not understand this question; whether it would another is not known."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """The server does not take a parameter."""
 
@@ -98,7 +105,7 @@ class Unsupported:
     reason: str
 
 
-Meaning = Good | Limited | Passing | Fatal | TooLong | Refused | Unsupported
+Meaning = Good | Limited | Passing | Fatal | TooLong | Refused | Rejected | Unsupported
 
 
 def read_reply(reply: Reply, *, wall: float) -> Meaning:
@@ -150,7 +157,7 @@ def _read_bad_request(error: Mapping[str, Json], code: str, message: str, said: 
         return Unsupported(parameter, said)
     if "model" in code and "not_found" in code:
         return Fatal(said, no_model=True)
-    return Fatal(f"the server does not understand the request ({said})")
+    return Rejected(f"the server does not understand the request ({said})")
 
 
 def _named_parameter(error: Mapping[str, Json], message: str) -> str | None:
