@@ -2,8 +2,18 @@
 
 from interp_embed.stats.columns import column_correlation, column_density, column_separation
 from interp_embed.stats.crossfit import crossfit_score
-from interp_embed.stats.intervals import Interval, welch_difference, wilson_interval
+from interp_embed.stats.intervals import (
+    Interval,
+    clopper_pearson_interval,
+    welch_difference,
+    wilson_interval,
+)
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_bonferroni
+from interp_embed.stats.proportions import (
+    RateDifferences,
+    paired_rate_differences,
+    rate_differences,
+)
 from interp_embed.stats.regression import joint_regression
 from interp_embed.stats.splits import (
     SplitRows,
@@ -14,9 +24,11 @@ from interp_embed.stats.splits import (
 
 __all__ = [
     "Interval",
+    "RateDifferences",
     "SplitRows",
     "adjust_benjamini_hochberg",
     "adjust_bonferroni",
+    "clopper_pearson_interval",
     "column_correlation",
     "column_density",
     "column_separation",
@@ -24,6 +36,8 @@ __all__ = [
     "joint_regression",
     "merge_groups",
     "near_duplicate_groups",
+    "paired_rate_differences",
+    "rate_differences",
     "split_rows",
     "welch_difference",
     "wilson_interval",
