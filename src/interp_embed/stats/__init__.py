@@ -8,7 +8,13 @@ from interp_embed.stats.intervals import (
     welch_difference,
     wilson_interval,
 )
-from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_bonferroni
+from interp_embed.stats.max_t import MaxT, max_t_permutation
+from interp_embed.stats.multiplicity import (
+    adjust_benjamini_hochberg,
+    adjust_benjamini_yekutieli,
+    adjust_bonferroni,
+    adjust_holm,
+)
 from interp_embed.stats.proportions import (
     RateDifferences,
     paired_rate_differences,
@@ -24,16 +30,20 @@ from interp_embed.stats.splits import (
 
 __all__ = [
     "Interval",
+    "MaxT",
     "RateDifferences",
     "SplitRows",
     "adjust_benjamini_hochberg",
+    "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
+    "adjust_holm",
     "clopper_pearson_interval",
     "column_correlation",
     "column_density",
     "column_separation",
     "crossfit_score",
     "joint_regression",
+    "max_t_permutation",
     "merge_groups",
     "near_duplicate_groups",
     "paired_rate_differences",

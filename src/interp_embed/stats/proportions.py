@@ -180,8 +180,8 @@ def _wilson(hits: NDArray[np.int64], n: NDArray[np.int64], level: float) -> NDAr
         low, high = proportion_confint(hits, n, alpha=1.0 - level, method="wilson")
     low = np.where(hits == 0, 0.0, low)
     high = np.where(hits == n, 1.0, high)
-    bounds = np.stack([_ratio(hits, n), low, high])
-    return np.asarray(np.where(n > 0, bounds, np.nan), dtype=np.float64)
+    bounds = np.where(n > 0, np.stack([_ratio(hits, n), low, high]), np.nan)
+    return bounds
 
 
 def _independent_p(
@@ -220,7 +220,8 @@ def _newcombe_paired(
     value = rate_1 - rate_2
 
     def width(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.sqrt(np.maximum(one**2 - 2.0 * phi * one * other + other**2, 0.0))
+        squared = one**2 - 2.0 * phi * one * other + other**2
+        return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float64)
 
     return (
         value - width(rate_1 - low_1, high_2 - rate_2),
