@@ -21,6 +21,13 @@ from interp_embed.stats.proportions import (
     rate_differences,
 )
 from interp_embed.stats.regression import joint_regression
+from interp_embed.stats.resampling import (
+    BootstrapInterval,
+    PermutationTest,
+    bootstrap_interval,
+    by_rows,
+    permutation_test,
+)
 from interp_embed.stats.splits import (
     SplitRows,
     merge_groups,
@@ -29,14 +36,18 @@ from interp_embed.stats.splits import (
 )
 
 __all__ = [
+    "BootstrapInterval",
     "Interval",
     "MaxT",
+    "PermutationTest",
     "RateDifferences",
     "SplitRows",
     "adjust_benjamini_hochberg",
     "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
     "adjust_holm",
+    "bootstrap_interval",
+    "by_rows",
     "clopper_pearson_interval",
     "column_correlation",
     "column_density",
@@ -47,6 +58,7 @@ __all__ = [
     "merge_groups",
     "near_duplicate_groups",
     "paired_rate_differences",
+    "permutation_test",
     "rate_differences",
     "split_rows",
     "welch_difference",
