@@ -34,6 +34,12 @@ from interp_embed.stats.splits import (
     near_duplicate_groups,
     split_rows,
 )
+from interp_embed.stats.trend import (
+    TrendShape,
+    TrendTest,
+    jonckheere_terpstra,
+    trend_shape,
+)
 
 __all__ = [
     "BootstrapInterval",
@@ -42,6 +48,8 @@ __all__ = [
     "PermutationTest",
     "RateDifferences",
     "SplitRows",
+    "TrendShape",
+    "TrendTest",
     "adjust_benjamini_hochberg",
     "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
@@ -54,6 +62,7 @@ __all__ = [
     "column_separation",
     "crossfit_score",
     "joint_regression",
+    "jonckheere_terpstra",
     "max_t_permutation",
     "merge_groups",
     "near_duplicate_groups",
@@ -61,6 +70,7 @@ __all__ = [
     "permutation_test",
     "rate_differences",
     "split_rows",
+    "trend_shape",
     "welch_difference",
     "wilson_interval",
 ]
