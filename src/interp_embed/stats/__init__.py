@@ -1,5 +1,12 @@
 """Statistics: arrays in, numbers out."""
 
+from interp_embed.stats.association import (
+    PairAssociations,
+    associate_pairs,
+    npmi,
+    npmi_interval,
+    npmi_shrunk,
+)
 from interp_embed.stats.columns import column_correlation, column_density, column_separation
 from interp_embed.stats.crossfit import crossfit_score
 from interp_embed.stats.intervals import (
@@ -45,6 +52,7 @@ __all__ = [
     "BootstrapInterval",
     "Interval",
     "MaxT",
+    "PairAssociations",
     "PermutationTest",
     "RateDifferences",
     "SplitRows",
@@ -54,6 +62,7 @@ __all__ = [
     "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
     "adjust_holm",
+    "associate_pairs",
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
@@ -66,6 +75,9 @@ __all__ = [
     "max_t_permutation",
     "merge_groups",
     "near_duplicate_groups",
+    "npmi",
+    "npmi_interval",
+    "npmi_shrunk",
     "paired_rate_differences",
     "permutation_test",
     "rate_differences",
