@@ -41,6 +41,15 @@ from interp_embed.stats.splits import (
     near_duplicate_groups,
     split_rows,
 )
+from interp_embed.stats.stability import (
+    ConsensusFeature,
+    FeatureMatching,
+    SeedStability,
+    activation_similarity,
+    dictionary_similarity,
+    match_features,
+    seed_stability,
+)
 from interp_embed.stats.trend import (
     TrendShape,
     TrendTest,
@@ -50,14 +59,18 @@ from interp_embed.stats.trend import (
 
 __all__ = [
     "BootstrapInterval",
+    "ConsensusFeature",
+    "FeatureMatching",
     "Interval",
     "MaxT",
     "PairAssociations",
     "PermutationTest",
     "RateDifferences",
+    "SeedStability",
     "SplitRows",
     "TrendShape",
     "TrendTest",
+    "activation_similarity",
     "adjust_benjamini_hochberg",
     "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
@@ -70,8 +83,10 @@ __all__ = [
     "column_density",
     "column_separation",
     "crossfit_score",
+    "dictionary_similarity",
     "joint_regression",
     "jonckheere_terpstra",
+    "match_features",
     "max_t_permutation",
     "merge_groups",
     "near_duplicate_groups",
@@ -81,6 +96,7 @@ __all__ = [
     "paired_rate_differences",
     "permutation_test",
     "rate_differences",
+    "seed_stability",
     "split_rows",
     "trend_shape",
     "welch_difference",
