@@ -63,6 +63,22 @@ def number_labels(labels: ArrayLike, *, name: str = "groups") -> NDArray[np.int6
     return numbers.astype(np.int64)
 
 
+def whole_numbers(values: ArrayLike, *, name: str) -> NDArray[np.int64]:
+    """Return counts of any shape as int64.
+
+    Raises:
+        InputError: One is negative, NaN or not a whole number.
+    """
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must hold counts only ({error})") from error
+    bad = array[~((array >= 0.0) & (array == np.floor(array)) & (array < 2.0**53))]
+    if bad.size:
+        raise InputError(f"{name} must be counts: whole numbers >= 0, got {bad.flat[0]}")
+    return array.astype(np.int64)
+
+
 def _finite_array(values: ArrayLike, *, name: str, n_axes: int) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)

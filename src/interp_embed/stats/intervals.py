@@ -20,6 +20,28 @@ class Interval:
     high: float
 
 
+def clopper_pearson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """Return the exact binomial interval of a rate: never too short, often too long.
+
+    8 of 10 -> [0.444, 0.975]; 0 of 10 -> [0, 0.308]; 0 of 0 -> [NaN, NaN]
+
+    Args:
+        successes: How often it happened, from 0 to ``n``.
+        n: How often it could have happened, >= 0.
+        level: Confidence level in (0, 1); the true coverage is at least this.
+
+    Raises:
+        InputError: The counts are negative, or ``successes`` is above ``n``.
+
+    Source: Clopper and Pearson 1934, Biometrika 26(4), 404-413.
+    """
+    _check_counts(successes, n, level)
+    if n == 0:
+        return Interval(float("nan"), float("nan"))
+    low, high = proportion_confint(successes, n, alpha=1.0 - level, method="beta")
+    return Interval(low=float(low), high=float(high))
+
+
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
     """Return the Wilson score interval of a rate.
 
@@ -35,9 +57,7 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
 
     Source: Wilson 1927, JASA 22(158), 209-212; without continuity correction.
     """
-    check_level(level)
-    if not 0 <= successes <= n:
-        raise InputError(f"successes must lie between 0 and n, got {successes} of {n}")
+    _check_counts(successes, n, level)
     if n == 0:
         return Interval(float("nan"), float("nan"))
     low, high = proportion_confint(successes, n, alpha=1.0 - level, method="wilson")
@@ -83,3 +103,9 @@ def welch_difference(present: ArrayLike, absent: ArrayLike, *, level: float = 0.
     test = stats.ttest_ind(first, second, equal_var=False)
     bounds = test.confidence_interval(level)
     return Estimate(value, float(bounds.low), float(bounds.high), float(test.pvalue), n)
+
+
+def _check_counts(successes: int, n: int, level: float) -> None:
+    check_level(level)
+    if not 0 <= successes <= n:
+        raise InputError(f"successes must lie between 0 and n, got {successes} of {n}")
