@@ -6,6 +6,12 @@ from interp_embed.stats.crossfit import crossfit_score
 from interp_embed.stats.intervals import Interval, welch_difference, wilson_interval
 from interp_embed.stats.models import JointTest, ModelFit, fit_model, wald_test
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_bonferroni
+from interp_embed.stats.power import (
+    DetectableEffect,
+    detectable_coefficient,
+    detectable_difference,
+    detectable_rate_difference,
+)
 from interp_embed.stats.regression import joint_regression
 from interp_embed.stats.splits import (
     SplitRows,
@@ -13,27 +19,49 @@ from interp_embed.stats.splits import (
     near_duplicate_groups,
     split_rows,
 )
+from interp_embed.stats.strata import (
+    AdjustedEffect,
+    StratifiedEffect,
+    StratumEffect,
+    adjusted_effect,
+    demean_within,
+    inverse_frequency_weights,
+    stratified_effect,
+    weighted_difference,
+)
 
 __all__ = [
+    "AdjustedEffect",
+    "DetectableEffect",
     "Interval",
     "JointTest",
     "ModelFit",
     "SplitRows",
+    "StratifiedEffect",
+    "StratumEffect",
     "adjust_benjamini_hochberg",
     "adjust_bonferroni",
+    "adjusted_effect",
     "column_condition",
     "column_correlation",
     "column_density",
     "column_separation",
     "crossfit_score",
+    "demean_within",
+    "detectable_coefficient",
+    "detectable_difference",
+    "detectable_rate_difference",
     "fit_model",
+    "inverse_frequency_weights",
     "joint_regression",
     "merge_groups",
     "near_duplicate_groups",
     "shapley_r2",
     "split_rows",
+    "stratified_effect",
     "variance_inflation",
     "wald_test",
+    "weighted_difference",
     "welch_difference",
     "wilson_interval",
 ]
