@@ -4,6 +4,13 @@ from interp_embed.stats.collinearity import column_condition, shapley_r2, varian
 from interp_embed.stats.columns import column_correlation, column_density, column_separation
 from interp_embed.stats.crossfit import crossfit_score
 from interp_embed.stats.intervals import Interval, welch_difference, wilson_interval
+from interp_embed.stats.measurement import (
+    AnnotatorAccuracy,
+    CorrectedDifference,
+    annotator_accuracy,
+    corrected_difference,
+    corrected_prevalence,
+)
 from interp_embed.stats.models import JointTest, ModelFit, fit_model, wald_test
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_bonferroni
 from interp_embed.stats.power import (
@@ -11,6 +18,12 @@ from interp_embed.stats.power import (
     detectable_coefficient,
     detectable_difference,
     detectable_rate_difference,
+)
+from interp_embed.stats.prediction_powered import CorrectedFit, dsl_mean, dsl_regression
+from interp_embed.stats.preference import (
+    PreferenceEffect,
+    preference_effect,
+    preference_regression,
 )
 from interp_embed.stats.regression import joint_regression
 from interp_embed.stats.splits import (
@@ -32,30 +45,41 @@ from interp_embed.stats.strata import (
 
 __all__ = [
     "AdjustedEffect",
+    "AnnotatorAccuracy",
+    "CorrectedDifference",
+    "CorrectedFit",
     "DetectableEffect",
     "Interval",
     "JointTest",
     "ModelFit",
+    "PreferenceEffect",
     "SplitRows",
     "StratifiedEffect",
     "StratumEffect",
     "adjust_benjamini_hochberg",
     "adjust_bonferroni",
     "adjusted_effect",
+    "annotator_accuracy",
     "column_condition",
     "column_correlation",
     "column_density",
     "column_separation",
+    "corrected_difference",
+    "corrected_prevalence",
     "crossfit_score",
     "demean_within",
     "detectable_coefficient",
     "detectable_difference",
     "detectable_rate_difference",
+    "dsl_mean",
+    "dsl_regression",
     "fit_model",
     "inverse_frequency_weights",
     "joint_regression",
     "merge_groups",
     "near_duplicate_groups",
+    "preference_effect",
+    "preference_regression",
     "shapley_r2",
     "split_rows",
     "stratified_effect",
