@@ -2,7 +2,7 @@
 
 from interp_embed.stats.collinearity import column_condition, shapley_r2, variance_inflation
 from interp_embed.stats.columns import column_correlation, column_density, column_separation
-from interp_embed.stats.crossfit import crossfit_score
+from interp_embed.stats.crossfit import ScoreGain, crossfit_gain, crossfit_score
 from interp_embed.stats.intervals import Interval, welch_difference, wilson_interval
 from interp_embed.stats.measurement import (
     AnnotatorAccuracy,
@@ -53,6 +53,7 @@ __all__ = [
     "JointTest",
     "ModelFit",
     "PreferenceEffect",
+    "ScoreGain",
     "SplitRows",
     "StratifiedEffect",
     "StratumEffect",
@@ -66,6 +67,7 @@ __all__ = [
     "column_separation",
     "corrected_difference",
     "corrected_prevalence",
+    "crossfit_gain",
     "crossfit_score",
     "demean_within",
     "detectable_coefficient",
