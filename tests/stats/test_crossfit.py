@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score, roc_auc_score
 
 from interp_embed.errors import InputError
-from interp_embed.stats import crossfit_score
-from interp_embed.stats.crossfit import _PENALTIES, _ridge_weights
+from interp_embed.stats import crossfit_gain, crossfit_score
+from interp_embed.stats.crossfit import _PENALTIES, _influence, _ridge_weights
 
 
 def test_a_target_that_is_linear_in_the_design_is_predicted():
@@ -109,3 +110,68 @@ def test_what_cannot_be_scored_is_refused_with_the_numbers():
         crossfit_score(design, target, metric="r2", n_folds=1)
     with pytest.raises(InputError, match="20 of 20 values of design are NaN"):
         crossfit_score(design * np.nan, target, metric="r2")
+
+
+@pytest.mark.parametrize("metric", ["r2", "auc"])
+def test_a_gain_is_the_difference_of_the_two_scores_and_is_found(metric):
+    rng = np.random.default_rng(0)
+    column, length = rng.normal(size=(400, 1)), rng.normal(size=(400, 1))
+    target = column[:, 0] + length[:, 0] + rng.normal(size=400)
+    target = (target > 0).astype(float) if metric == "auc" else target
+
+    found = crossfit_gain(column, target, length, metric=metric)
+
+    both = crossfit_score(np.hstack([length, column]), target, metric=metric)
+    assert found.baseline == crossfit_score(length, target, metric=metric)
+    assert found.gain.value == pytest.approx(both - found.baseline)
+    assert found.gain.low > 0.0
+    assert found.p_gain < 1e-6
+
+
+@pytest.mark.parametrize("metric", ["r2", "auc"])
+def test_useless_columns_rarely_gain(metric):
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60 if metric == "r2" else 25):
+        length = rng.normal(size=(120, 1))
+        target = length[:, 0] + rng.normal(size=120)
+        target = (target > 0).astype(float) if metric == "auc" else target
+        found.append(crossfit_gain(rng.normal(size=(120, 5)), target, length, metric=metric))
+
+    assert np.mean([gain.gain.value for gain in found]) < 0.0
+    assert np.mean([gain.p_gain < 0.05 for gain in found]) <= 0.1
+
+
+@pytest.mark.parametrize("metric", ["r2", "auc"])
+def test_the_error_of_a_score_is_that_of_the_bootstrap(metric):
+    rng = np.random.default_rng(0)
+    prediction = rng.normal(size=300)
+    target = prediction + rng.normal(size=300)
+    if metric == "auc":
+        target = (target > 0).astype(float)
+    folds = np.zeros(300, dtype=np.int64)
+
+    def score(rows):
+        if metric == "auc":
+            return roc_auc_score(target[rows], prediction[rows])
+        return r2_score(target[rows], prediction[rows])
+
+    draws = [score(rng.integers(0, 300, 300)) for _ in range(300)]
+    parts = _influence(target, prediction, folds, metric=metric)
+
+    assert parts.sum() == pytest.approx(0.0, abs=1e-9)
+    assert np.sqrt((parts**2).sum()) == pytest.approx(np.std(draws), rel=0.15)
+
+
+def test_repeating_every_row_by_groups_does_not_shrink_a_gains_interval():
+    rng = np.random.default_rng(0)
+    column, length = rng.normal(size=(100, 1)), rng.normal(size=(100, 1))
+    target = column[:, 0] + length[:, 0] + rng.normal(size=100)
+    once = crossfit_gain(column, target, length, metric="r2").gain
+
+    five = crossfit_gain(
+        np.repeat(column, 5, axis=0), np.repeat(target, 5), np.repeat(length, 5, axis=0),
+        metric="r2", groups=np.repeat(np.arange(100), 5),
+    ).gain  # fmt: skip
+
+    assert five.high - five.low == pytest.approx(once.high - once.low, rel=0.15)

@@ -7,27 +7,74 @@ from interp_embed.stats.association import (
     npmi_interval,
     npmi_shrunk,
 )
-from interp_embed.stats.columns import column_correlation, column_density, column_separation
-from interp_embed.stats.crossfit import crossfit_score
+from interp_embed.stats.collinearity import (
+    column_condition,
+    shapley_r2,
+    variance_inflation,
+)
+from interp_embed.stats.columns import (
+    column_correlation,
+    column_density,
+    column_separation,
+)
+from interp_embed.stats.crossfit import (
+    ScoreGain,
+    crossfit_gain,
+    crossfit_score,
+)
 from interp_embed.stats.intervals import (
     Interval,
     clopper_pearson_interval,
     welch_difference,
     wilson_interval,
 )
-from interp_embed.stats.max_t import MaxT, max_t_permutation
+from interp_embed.stats.max_t import (
+    MaxT,
+    max_t_permutation,
+)
+from interp_embed.stats.measurement import (
+    AnnotatorAccuracy,
+    CorrectedDifference,
+    annotator_accuracy,
+    corrected_difference,
+    corrected_prevalence,
+)
+from interp_embed.stats.models import (
+    JointTest,
+    ModelFit,
+    fit_model,
+    wald_test,
+)
 from interp_embed.stats.multiplicity import (
     adjust_benjamini_hochberg,
     adjust_benjamini_yekutieli,
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.power import (
+    DetectableEffect,
+    detectable_coefficient,
+    detectable_difference,
+    detectable_rate_difference,
+)
+from interp_embed.stats.prediction_powered import (
+    CorrectedFit,
+    dsl_mean,
+    dsl_regression,
+)
+from interp_embed.stats.preference import (
+    PreferenceEffect,
+    preference_effect,
+    preference_regression,
+)
 from interp_embed.stats.proportions import (
     RateDifferences,
     paired_rate_differences,
     rate_differences,
 )
-from interp_embed.stats.regression import joint_regression
+from interp_embed.stats.regression import (
+    joint_regression,
+)
 from interp_embed.stats.resampling import (
     BootstrapInterval,
     PermutationTest,
@@ -50,6 +97,16 @@ from interp_embed.stats.stability import (
     match_features,
     seed_stability,
 )
+from interp_embed.stats.strata import (
+    AdjustedEffect,
+    StratifiedEffect,
+    StratumEffect,
+    adjusted_effect,
+    demean_within,
+    inverse_frequency_weights,
+    stratified_effect,
+    weighted_difference,
+)
 from interp_embed.stats.trend import (
     TrendShape,
     TrendTest,
@@ -58,16 +115,27 @@ from interp_embed.stats.trend import (
 )
 
 __all__ = [
+    "AdjustedEffect",
+    "AnnotatorAccuracy",
     "BootstrapInterval",
     "ConsensusFeature",
+    "CorrectedDifference",
+    "CorrectedFit",
+    "DetectableEffect",
     "FeatureMatching",
     "Interval",
+    "JointTest",
     "MaxT",
+    "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PreferenceEffect",
     "RateDifferences",
+    "ScoreGain",
     "SeedStability",
     "SplitRows",
+    "StratifiedEffect",
+    "StratumEffect",
     "TrendShape",
     "TrendTest",
     "activation_similarity",
@@ -75,15 +143,29 @@ __all__ = [
     "adjust_benjamini_yekutieli",
     "adjust_bonferroni",
     "adjust_holm",
+    "adjusted_effect",
+    "annotator_accuracy",
     "associate_pairs",
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
+    "column_condition",
     "column_correlation",
     "column_density",
     "column_separation",
+    "corrected_difference",
+    "corrected_prevalence",
+    "crossfit_gain",
     "crossfit_score",
+    "demean_within",
+    "detectable_coefficient",
+    "detectable_difference",
+    "detectable_rate_difference",
     "dictionary_similarity",
+    "dsl_mean",
+    "dsl_regression",
+    "fit_model",
+    "inverse_frequency_weights",
     "joint_regression",
     "jonckheere_terpstra",
     "match_features",
@@ -95,10 +177,17 @@ __all__ = [
     "npmi_shrunk",
     "paired_rate_differences",
     "permutation_test",
+    "preference_effect",
+    "preference_regression",
     "rate_differences",
     "seed_stability",
+    "shapley_r2",
     "split_rows",
+    "stratified_effect",
     "trend_shape",
+    "variance_inflation",
+    "wald_test",
+    "weighted_difference",
     "welch_difference",
     "wilson_interval",
 ]

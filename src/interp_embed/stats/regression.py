@@ -1,5 +1,7 @@
 """The joint linear regression of a target on several columns, with errors that hold up."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
@@ -61,15 +63,15 @@ def joint_regression(
     values = finite_vector(target, name="target")
     n, p = columns.shape
     check_same_length(n, values, name="target")
-    clusters = None if groups is None else _number_groups(groups, n)
+    clusters = None if groups is None else number_clusters(groups, n)
     if n <= p + 2:
         raise InputError(
             f"{n} rows are too few for a regression on {p} columns: at least {p + 3} are needed; "
             "use fewer columns or more documents"
         )
-    scaled, scales = _standardise(columns)
+    scaled, scales = centre_columns(columns)
     values = values - values.mean() if np.ptp(values) > 0.0 else np.zeros(n)
-    kept = _identified_columns(scaled, clusters)
+    kept = identified_columns(scaled, clusters)
     nan = float("nan")
     estimates = [Estimate(nan, nan, nan, nan, n)] * p
     if kept.size:
@@ -80,8 +82,8 @@ def joint_regression(
     return tuple(estimates)
 
 
-def _number_groups(groups: ArrayLike, n: int) -> NDArray[np.int64] | None:
-    """Return labels from 0, or None where every row is a group of its own."""
+def number_clusters(groups: ArrayLike, n: int) -> NDArray[np.int64] | None:
+    """Return groups as labels from 0, or None where every row is a group of its own."""
     numbers = number_labels(groups)
     check_same_length(n, numbers, name="groups")
     n_groups = int(numbers.max(initial=-1)) + 1
@@ -94,7 +96,7 @@ def _number_groups(groups: ArrayLike, n: int) -> NDArray[np.int64] | None:
     return numbers
 
 
-def _standardise(
+def centre_columns(
     columns: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return centred columns of norm 1 with their norms; constant columns become 0, norm NaN."""
@@ -105,11 +107,11 @@ def _standardise(
     return np.nan_to_num(centred / norms), norms
 
 
-def _identified_columns(
+def identified_columns(
     scaled: NDArray[np.float64], clusters: NDArray[np.int64] | None
 ) -> NDArray[np.int64]:
     """Return the columns that can be estimated together, earlier ones preferred."""
-    kept = _independent_columns(scaled)
+    kept = independent_columns(scaled)
     while kept.size:
         involved = _columns_resting_on_one_cluster(scaled[:, kept], clusters)
         if not involved.size:
@@ -118,7 +120,7 @@ def _identified_columns(
     return kept
 
 
-def _independent_columns(scaled: NDArray[np.float64]) -> NDArray[np.int64]:
+def independent_columns(scaled: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the columns that are not 0 and no linear combination of earlier ones."""
     n, p = scaled.shape
     basis = np.empty((n, p))
@@ -158,6 +160,22 @@ def _columns_resting_on_one_cluster(
     return np.empty(0, dtype=np.int64)
 
 
+def fit_least_squares(
+    scaled: NDArray[np.float64],
+    target: NDArray[np.float64],
+    clusters: NDArray[np.int64] | None,
+) -> Any:  # noqa: ANN401 - of statsmodels, which has no types
+    """Return statsmodels' fit on an intercept and the columns, HC3 or cluster-robust, with t."""
+    model = OLS(target, np.column_stack([np.ones(len(scaled)), scaled]))
+    if clusters is None:
+        return model.fit(cov_type="HC3", use_t=True)
+    return model.fit(
+        cov_type="cluster",
+        cov_kwds={"groups": clusters, "use_correction": True, "df_correction": True},
+        use_t=True,
+    )
+
+
 def _fit(
     scaled: NDArray[np.float64],
     target: NDArray[np.float64],
@@ -165,15 +183,7 @@ def _fit(
     level: float,
 ) -> list[Estimate]:
     n, p = scaled.shape
-    model = OLS(target, np.column_stack([np.ones(n), scaled]))
-    if clusters is None:
-        fit = model.fit(cov_type="HC3", use_t=True)
-    else:
-        fit = model.fit(
-            cov_type="cluster",
-            cov_kwds={"groups": clusters, "use_correction": True, "df_correction": True},
-            use_t=True,
-        )
+    fit = fit_least_squares(scaled, target, clusters)
     if np.abs(fit.resid).max() <= _RELATIVE_ZERO * np.abs(target).max():
         nan = float("nan")
         return [Estimate(float(value), nan, nan, nan, n) for value in fit.params[1:]]
