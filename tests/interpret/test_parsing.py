@@ -117,6 +117,13 @@ def test_a_cut_answer_never_says_anything_else(verdicts, data, indent):
     assert set(ended) <= set(found)
 
 
+def test_a_key_that_is_cut_off_is_not_taken_for_a_shorter_one():
+    cut = '{"c1": false, "c2": true, "c1'  # of "c11"
+
+    assert read_verdicts(cut, ["c1", "c2", "c11"]) == {"c1": False, "c2": True}
+    assert read_verdicts(cut + '"', ["c1", "c2", "c11"]) == {"c2": True}
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from('{}[]",:c12 truefalsn<think>/\\\n')) | st.text())
 def test_any_text_gives_verdicts_of_asked_keys_or_none(text):

@@ -17,7 +17,7 @@ _PAIR = re.compile(
     r'\s*"(?P<key>[^"\\]*)"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+)\s*(?P<end>[,}])'
 )
 _CUT_PAIR = re.compile(
-    r'\s*+(?:"(?P<key>[^"\\]*+)(?:"\s*+(?::\s*+(?:"[^"]*+"?+|[\w.+-]*+)\s*+)?)?)?'
+    r'\s*+(?:"(?P<key>[^"\\]*+)(?P<closed>"\s*+(?::\s*+(?:"[^"]*+"?+|[\w.+-]*+)\s*+)?)?)?'
 )
 _FENCE = re.compile(r"```\w*")
 _REFUSAL = re.compile(
@@ -155,7 +155,7 @@ def _cut_object(text: str, position: int) -> _Object | None:
     rest = _CUT_PAIR.fullmatch(text, after)
     if rest is None:
         return None
-    if rest["key"] is not None:
+    if rest["closed"] is not None:  # "c1 may be the beginning of "c11"
         pairs.append((rest["key"], None))  # a cut value is none, also of a key given before
     return _Object(tuple(pairs), len(text))
 
