@@ -2,8 +2,8 @@
 
 Run it before a release, in an environment of its own, since the library does not need the package:
 
-    python -m venv /tmp/prices && /tmp/prices/bin/pip install genai-prices
-    /tmp/prices/bin/python scripts/make_price_table.py
+    python -m venv .venv-prices && .venv-prices/bin/pip install genai-prices
+    .venv-prices/bin/python scripts/make_price_table.py
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pytest
 
 from interp_embed import Dataset
 from interp_embed.errors import InputError, Interrupted
-from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMReaders
+from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles
 from interp_embed.llm import AnswerStore, Failure, ScriptedLLM
 from interp_embed.sae import EmbeddingSAE
 
@@ -237,7 +237,7 @@ def test_readers_bring_their_settings(dataset, features, by_rule):
     llm, judge = ScriptedLLM(by_rule), ScriptedLLM(by_rule, model="judge")
     labeller = LLMLabeller(llm, n_examples=6, n_candidates=2, instructions="About the food.")
 
-    dataset.label_features(features[:1], llm=LLMReaders(labeller, LLMAnnotator(judge, check=0)))
+    dataset.label_features(features[:1], llm=LLMRoles(labeller, LLMAnnotator(judge, check=0)))
 
     assert all(labelling(request) for request in llm.requests)
     assert len(llm.requests) == 2

@@ -8,7 +8,7 @@ import pytest
 
 from interp_embed.errors import InputError, Interrupted
 from interp_embed.hypotheses import StudySettings, estimate_study
-from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMReaders
+from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles
 from interp_embed.llm import AnswerStore, Failure, ScriptedLLM
 from interp_embed.report import run_record, write_study
 
@@ -184,9 +184,9 @@ def test_an_interrupted_study_goes_on_where_it_was(study, planted, oracle_script
 def test_two_models_may_share_the_work(planted, oracle_script):
     writer = ScriptedLLM(oracle_script, model="writer")
     judge = ScriptedLLM(oracle_script, model="judge")
-    readers = LLMReaders(LLMLabeller(writer), LLMAnnotator(judge, check=0))
+    roles = LLMRoles(LLMLabeller(writer), LLMAnnotator(judge, check=0))
 
-    run = planted.study(llm=readers, settings=replace(TINY, n=3))
+    run = planted.study(llm=roles, settings=replace(TINY, n=3))
 
     assert all(labelling(request) for request in writer.requests)
     assert len(writer.requests) == 6
@@ -197,7 +197,7 @@ def test_two_models_may_share_the_work(planted, oracle_script):
 def test_an_estimate_is_not_below_what_the_study_takes(study, llm, planted):
     fresh = ScriptedLLM([], model="oracle", store=AnswerStore.in_memory())
 
-    estimate = estimate_study(planted.texts, readers=LLMReaders.of(fresh), settings=TINY)
+    estimate = estimate_study(planted.texts, roles=LLMRoles.of(fresh), settings=TINY)
 
     assert fresh.requests == []
     n = len({json.dumps([m.content for m in r.messages]) for r in llm.requests})

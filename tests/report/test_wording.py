@@ -10,7 +10,7 @@ def test_who_worded_and_who_judged_is_said(make_study):
     other = {"model": {"provider": "openai", "model": "gpt-5-nano"}}
 
     def said(labels):
-        return wording.readers(replace(make_study(), settings={"labels": labels}))
+        return wording.who_worded(replace(make_study(), settings={"labels": labels}))
 
     assert "a rule of words reads them" in said("keywords")
     assert said({"labeller": model, "annotator": model}).startswith("gpt-5-mini worded the")

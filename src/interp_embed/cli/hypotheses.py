@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from interp_embed.cli.llm_options import choose_llm, llm_options
+from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.tables import read_table, require_column
 
 if TYPE_CHECKING:
@@ -124,14 +124,7 @@ def command(
     cache: Path | None,
     threads: int,
     seed: int,
-    llm: str | None,
-    annotator: str | None,
-    base_url: str | None,
-    max_cost: float | None,
-    prices: tuple[str, ...],
-    dry_run: bool,
-    instructions: str | None,
-    answers: Path | None,
+    options: LLMOptions,
     quiet: bool,
 ) -> None:
     """Find named concepts associated with a column, and test them on held-back documents.
@@ -149,17 +142,7 @@ def command(
     documents = require_column(table, text, purpose="--text")
     outcome = require_column(table, target, purpose="--target")
     labels = None if groups is None else require_column(table, groups, purpose="--groups")
-    asked = choose_llm(
-        llm=llm,
-        annotator=annotator,
-        base_url=base_url,
-        max_cost=max_cost,
-        prices=prices,
-        dry_run=dry_run,
-        instructions=instructions,
-        answers=answers,
-        quiet=quiet,
-    )
+    asked = choose_llm(options, quiet=quiet)
     # Seconds: not before a typo in a column is told.
     from interp_embed.cli.output import prepare_folder, print_study, write_run
     from interp_embed.hypotheses import StudySettings, estimate_study, find_hypotheses
@@ -176,7 +159,7 @@ def command(
         threads=threads,
     )
     if asked is not None and asked.dry_run:
-        asked.tell(estimate_study(documents.tolist(), readers=asked.readers, settings=settings))
+        asked.tell(estimate_study(documents.tolist(), roles=asked.roles, settings=settings))
         return
     folder = prepare_folder(out or Path(f"{_stem(file)}-hypotheses"), overwrite=overwrite)
     run = find_hypotheses(
@@ -187,7 +170,7 @@ def command(
         settings=settings,
         target_name=target,
         positive=positive,
-        llm=asked.readers if asked else None,
+        llm=asked.roles if asked else None,
         cache=cache or "default",
         progress=not quiet,
     )

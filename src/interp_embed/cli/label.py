@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interp_embed.cli.llm_options import choose_llm, llm_options
+from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,14 +30,7 @@ def command(
     features: str | None,
     show: int,
     out: Path | None,
-    llm: str | None,
-    annotator: str | None,
-    base_url: str | None,
-    max_cost: float | None,
-    prices: tuple[str, ...],
-    dry_run: bool,
-    instructions: str | None,
-    answers: Path | None,
+    options: LLMOptions,
     quiet: bool,
 ) -> None:
     """Label features by the words on which they fire (no LLM, no key), or by a language model.
@@ -51,18 +44,8 @@ def command(
     interp-embed label my_dataset --features 3,14 --llm qwen3 --base-url http://localhost:11434/v1
     """  # noqa: D301 - \b keeps lines apart in the help
     chosen = _numbers(features)
-    asked = choose_llm(
-        llm=llm,
-        annotator=annotator,
-        base_url=base_url,
-        max_cost=max_cost,
-        prices=prices,
-        dry_run=dry_run,
-        instructions=instructions,
-        answers=answers,
-        quiet=quiet,
-    )
-    if asked is not None and chosen is None and max_cost is None and not dry_run:
+    asked = choose_llm(options, quiet=quiet)
+    if asked is not None and chosen is None and options.max_cost is None and not asked.dry_run:
         raise InputError(
             "a language model is paid for each feature: name them (--features 3,14), or set "
             "--max-cost to label all; --dry-run says what that would cost"
@@ -73,10 +56,10 @@ def command(
     if asked is None:
         outcome = dataset.label_features(chosen, progress=not quiet)
     elif asked.dry_run:
-        asked.tell(dataset.estimate_labels(chosen, asked.readers))
+        asked.tell(dataset.estimate_labels(chosen, asked.roles))
         return
     else:
-        outcome = dataset.label_features(chosen, llm=asked.readers)
+        outcome = dataset.label_features(chosen, llm=asked.roles)
     frame = outcome.to_frame()
     if not outcome.labels and not outcome.unlabelled:
         click.echo("No feature fires in ten documents or more, so that none can be labelled.")

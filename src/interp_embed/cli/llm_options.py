@@ -3,11 +3,12 @@
 The models are imported only where one is named, so that a mistake is answered at once.
 """
 
+import functools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,17 +16,15 @@ from interp_embed._servers import KEY_VARIABLES
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
-    from interp_embed.interpret import LLMReaders
+    from interp_embed.interpret import LLMRoles
     from interp_embed.llm import CostEstimate, OpenAILLM
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class LLMChoice:
     """What the user said about language models."""
 
-    readers: "LLMReaders"
+    roles: "LLMRoles"
     dry_run: bool
 
     def tell(self, estimate: "CostEstimate") -> None:
@@ -33,11 +32,33 @@ class LLMChoice:
         click.echo(f"Would take {estimate.summary()}. Nothing was sent.")
 
 
-def llm_options(command: F) -> F:
-    """Add ``--llm`` and what goes with it."""
+@dataclass(frozen=True, slots=True)
+class LLMOptions:
+    """``--llm`` and what goes with it, as given."""
+
+    llm: str | None
+    annotator: str | None
+    base_url: str | None
+    max_cost: float | None
+    prices: tuple[str, ...]
+    dry_run: bool
+    instructions: str | None
+    answers: Path | None
+
+
+def llm_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--llm`` and what goes with it; the command gets them as ``options``."""
+    names = [option.name for option in fields(LLMOptions)]
+
+    @functools.wraps(command)
+    def gather(**given: Any) -> Any:  # noqa: ANN401 - whatever the command takes and returns
+        options = LLMOptions(**{name: given.pop(name) for name in names})
+        return command(options=options, **given)
+
+    decorated: Callable[..., Any] = gather
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 _OPTIONS = (
@@ -77,46 +98,38 @@ _OPTIONS = (
 )
 
 
-def choose_llm(
-    *,
-    llm: str | None,
-    annotator: str | None,
-    base_url: str | None,
-    max_cost: float | None,
-    prices: tuple[str, ...],
-    dry_run: bool,
-    instructions: str | None,
-    answers: Path | None,
-    quiet: bool,
-) -> LLMChoice | None:
+def choose_llm(options: LLMOptions, *, quiet: bool) -> LLMChoice | None:
     """Return the models to ask, or None without ``--llm``.
 
     Raises:
         InputError: Another of these options is given without it, or there is no key.
     """
-    if llm is None:
+    if options.llm is None:
         given = {
-            "--annotator": annotator, "--base-url": base_url, "--max-cost": max_cost,
-            "--price": prices or None, "--instructions": instructions, "--answers": answers,
-            "--dry-run": dry_run or None,
+            "--annotator": options.annotator, "--base-url": options.base_url,
+            "--max-cost": options.max_cost, "--price": options.prices or None,
+            "--instructions": options.instructions, "--answers": options.answers,
+            "--dry-run": options.dry_run or None,
         }  # fmt: skip
         named = [name for name, value in given.items() if value is not None]
         if named:
             raise InputError(f"{named[0]} needs --llm MODEL: without it no model is asked")
         return None
-    from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMReaders
+    from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles
     from interp_embed.llm import AnswerStore, Budget, OpenAILLM
 
+    llm, annotator = options.llm, options.annotator
     named = [llm] if annotator in (None, llm) else [llm, str(annotator)]
-    by_model = _read_prices(prices, named)
-    store = None if answers is None else AnswerStore.open(answers)
-    budget = None if max_cost is None or dry_run else Budget(max_cost)  # one for both models
+    by_model = _read_prices(options.prices, named)
+    store = None if options.answers is None else AnswerStore.open(options.answers)
+    # One for both models.
+    budget = None if options.max_cost is None or options.dry_run else Budget(options.max_cost)
 
     def model(name: str) -> "OpenAILLM":
         return OpenAILLM(
             name,
-            base_url=base_url,
-            api_key=_key_for_nothing() if dry_run else None,
+            base_url=options.base_url,
+            api_key=_key_for_nothing() if options.dry_run else None,
             store=store,
             max_cost=budget,
             prices=by_model,
@@ -124,8 +137,8 @@ def choose_llm(
         )
 
     models = [model(name) for name in named]
-    labeller = LLMLabeller(models[0], instructions=instructions or "")
-    return LLMChoice(LLMReaders(labeller, LLMAnnotator(models[-1])), dry_run)
+    labeller = LLMLabeller(models[0], instructions=options.instructions or "")
+    return LLMChoice(LLMRoles(labeller, LLMAnnotator(models[-1])), options.dry_run)
 
 
 def _key_for_nothing() -> str | None:

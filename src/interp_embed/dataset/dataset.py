@@ -26,7 +26,7 @@ from interp_embed.dataset.startup import check_reader
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.encode import encode_dataset, plan_dataset
 from interp_embed.errors import InputError, StoredFileError
-from interp_embed.interpret import LLMReaders, Readers, as_readers
+from interp_embed.interpret import LLMLike, LLMRoles, as_roles
 from interp_embed.llm import CostEstimate
 from interp_embed.records import Fidelity
 from interp_embed.sae.bound import Device
@@ -423,7 +423,7 @@ class Dataset:
         return self._labels.every()
 
     async def label_feature(
-        self, feature: object, *, llm: Readers | None = None, instructions: str = ""
+        self, feature: object, *, llm: LLMLike | None = None, instructions: str = ""
     ) -> str | None:
         """Return a label made from this data set's own documents, and keep it.
 
@@ -434,7 +434,7 @@ class Dataset:
         )
 
     def label_feature_sync(
-        self, feature: object, *, llm: Readers | None = None, instructions: str = ""
+        self, feature: object, *, llm: LLMLike | None = None, instructions: str = ""
     ) -> str | None:
         """Return a label for a feature from where it fires here, or None if none could be found.
 
@@ -448,18 +448,18 @@ class Dataset:
             LLMError: The model's server cannot be used.
         """
         index = as_feature(feature, self.n_features)
-        readers = as_readers(llm, instructions=instructions)
-        outcome = self.label_features([index], llm=readers)
+        roles = as_roles(llm, instructions=instructions)
+        outcome = self.label_features([index], llm=roles)
         return outcome.labels[index].text if index in outcome.labels else None
 
     async def score_feature(
-        self, feature: object, label: str | None = None, *, llm: Readers | None = None
+        self, feature: object, label: str | None = None, *, llm: LLMLike | None = None
     ) -> Fidelity:
         """Return how well a label tells where a feature fires; its plain twin ends in ``_sync``."""
         return await asyncio.to_thread(self.score_feature_sync, feature, label, llm=llm)
 
     def score_feature_sync(
-        self, feature: object, label: str | None = None, *, llm: Readers | None = None
+        self, feature: object, label: str | None = None, *, llm: LLMLike | None = None
     ) -> Fidelity:
         """Return precision, recall and F1 of a label on documents it is not made from.
 
@@ -473,15 +473,15 @@ class Dataset:
                 and no model is given.
         """
         index = as_feature(feature, self.n_features)
-        readers = as_readers(llm)
-        annotator = None if readers is None else readers.annotator
+        roles = as_roles(llm)
+        annotator = None if roles is None else roles.annotator
         return self._labels.score(self._contents, index, label, annotator)
 
     def label_features(
         self,
         features: Iterable[object] | None = None,
         *,
-        llm: Readers | None = None,
+        llm: LLMLike | None = None,
         progress: bool = False,
     ) -> LabelOutcome:
         """Label features from where they fire in these documents, and keep the labels.
@@ -492,7 +492,7 @@ class Dataset:
 
         Args:
             features: Indices; None for all that fire in at least ten documents.
-            llm: A language model or its name, to label and to measure, or ``LLMReaders`` with
+            llm: A language model or its name, to label and to measure, or ``LLMRoles`` with
                 settings of both; None for words.
             progress: Show bars.
 
@@ -503,15 +503,15 @@ class Dataset:
         """
         n = self.n_features
         chosen = None if features is None else [as_feature(feature, n) for feature in features]
-        readers = as_readers(llm)
-        if readers is not None:
-            return self._labels.make_by_llm(self._contents, chosen, readers)
+        roles = as_roles(llm)
+        if roles is not None:
+            return self._labels.make_by_llm(self._contents, chosen, roles)
         return self._labels.make(self._contents, chosen, progress=progress)
 
     def estimate_labels(
         self,
         features: Iterable[object] | None,
-        llm: Readers,
+        llm: LLMLike,
     ) -> CostEstimate:
         """Return what :meth:`label_features` by a model would take; nothing is sent.
 
@@ -520,12 +520,12 @@ class Dataset:
 
         Args:
             features: Indices; None for all that fire in at least ten documents.
-            llm: A language model or its name, or ``LLMReaders``.
+            llm: A language model or its name, or ``LLMRoles``.
         """
         n = self.n_features
         chosen = None if features is None else [as_feature(feature, n) for feature in features]
-        readers = llm if isinstance(llm, LLMReaders) else LLMReaders.of(llm)
-        return self._labels.estimate(self._contents, chosen, readers)
+        roles = llm if isinstance(llm, LLMRoles) else LLMRoles.of(llm)
+        return self._labels.estimate(self._contents, chosen, roles)
 
     # Going elsewhere
 

@@ -22,15 +22,15 @@ from interp_embed.dataset.labelling import (
 from interp_embed.dataset.llm_labelling import (
     LabelDocuments,
     Marks,
+    annotator_for_label,
     estimate_labels,
     keep_strong,
     label_by_llm,
-    reader_of_label,
 )
 from interp_embed.dataset.selection import as_feature
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.errors import InputError
-from interp_embed.interpret import LLMAnnotator, LLMReaders, TokenContext, score_labels
+from interp_embed.interpret import LLMAnnotator, LLMRoles, TokenContext, score_labels
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.llm import CostEstimate
 from interp_embed.records import Fidelity, Label
@@ -131,7 +131,7 @@ class LabelBook:
         )
 
     def make_by_llm(
-        self, contents: Contents, features: Sequence[int] | None, readers: LLMReaders
+        self, contents: Contents, features: Sequence[int] | None, roles: LLMRoles
     ) -> LabelOutcome:
         """Label features by a language model, from half of the documents; measure on the others.
 
@@ -141,7 +141,7 @@ class LabelBook:
         sides = self._sides(contents)
         features = _frequent(contents.load_csr("max")) if features is None else features
         outcome = label_by_llm(
-            readers,
+            roles,
             sides.making,
             sides.measuring,
             features,
@@ -152,12 +152,12 @@ class LabelBook:
         return outcome
 
     def estimate(
-        self, contents: Contents, features: Sequence[int] | None, readers: LLMReaders
+        self, contents: Contents, features: Sequence[int] | None, roles: LLMRoles
     ) -> CostEstimate:
         """Return what :meth:`make_by_llm` would take."""
         sides = self._sides(contents)
         features = _frequent(contents.load_csr("max")) if features is None else features
-        return estimate_labels(readers, sides.making, sides.measuring, features)
+        return estimate_labels(roles, sides.making, sides.measuring, features)
 
     def _sides(self, contents: Contents) -> "_Sides":
         making, measuring = _split(contents)
@@ -197,9 +197,9 @@ class LabelBook:
             cut = STRONG * float(activations[making].max())
         strong = keep_strong(activations[measuring], np.array([cut], np.float32))
         texts = [contents.text(i) for i in measuring]
-        reader = reader_of_label(text, annotator)
+        judge = annotator_for_label(text, annotator)
         scored = {0: (Label(feature, text, "given", 0),)}
-        return score_labels(reader, texts, strong, scored)[0, 0]
+        return score_labels(judge, texts, strong, scored)[0, 0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from interp_embed.interpret import (
     Annotator,
     LabelProposals,
     LLMAnnotator,
-    LLMReaders,
+    LLMRoles,
     RuleAnnotator,
     estimate_scores,
     score_labels,
@@ -50,7 +50,7 @@ def keep_strong(activations: csr_matrix, cuts: NDArray[np.float32]) -> csr_matri
 
 
 def label_by_llm(
-    readers: LLMReaders,
+    roles: LLMRoles,
     making: LabelDocuments,
     measuring: LabelDocuments,
     features: Sequence[int],
@@ -62,7 +62,7 @@ def label_by_llm(
     """Return each feature's best label by F1 on documents its labeller has not seen.
 
     Args:
-        readers: The models.
+        roles: The models.
         making: Documents to make labels from.
         measuring: Documents to measure them on, no copies of the former.
         features: Those to label.
@@ -70,9 +70,9 @@ def label_by_llm(
         n_scoring: Documents each label is measured on, about half of them with the feature.
         seed: Of the samples.
     """
-    proposals = readers.labeller.label(making.texts, making.activations, features, marks=marks)
+    proposals = roles.labeller.label(making.texts, making.activations, features, marks=marks)
     measured = score_labels(
-        readers.annotator,
+        roles.annotator,
         measuring.texts,
         measuring.activations,
         proposals.candidates,
@@ -95,7 +95,7 @@ def label_by_llm(
 
 
 def estimate_labels(
-    readers: LLMReaders,
+    roles: LLMRoles,
     making: LabelDocuments,
     measuring: LabelDocuments,
     features: Sequence[int],
@@ -105,14 +105,14 @@ def estimate_labels(
     """Return what :func:`label_by_llm` would take, with labels of typical length."""
     labels = {
         feature: (Label(feature, f"{_TYPICAL_LABEL} ({feature})", "estimate", 0),)
-        * readers.labeller.n_candidates
+        * roles.labeller.n_candidates
         for feature in features
     }
     return add_estimates(
         [
-            readers.labeller.estimate(making.texts, making.activations, features),
+            roles.labeller.estimate(making.texts, making.activations, features),
             estimate_scores(
-                readers.annotator, measuring.texts, measuring.activations, labels, n=n_scoring
+                roles.annotator, measuring.texts, measuring.activations, labels, n=n_scoring
             ),
         ]
     )
@@ -132,7 +132,7 @@ def _best(
     return labels, fidelity
 
 
-def reader_of_label(label: str, annotator: LLMAnnotator | None) -> Annotator:
+def annotator_for_label(label: str, annotator: LLMAnnotator | None) -> Annotator:
     """Return who can read a label: the model given, or the rule of words it states.
 
     Raises:

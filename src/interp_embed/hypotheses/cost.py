@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from interp_embed.hypotheses.generate import LLM_CANDIDATES_PER_HYPOTHESIS, choosing_rows
 from interp_embed.hypotheses.settings import StudySettings
-from interp_embed.interpret import LLMReaders
+from interp_embed.interpret import LLMRoles
 from interp_embed.llm import CostEstimate, add_estimates
 from interp_embed.tables import collect_documents
 
@@ -18,7 +18,7 @@ _SHARE_FIRING = 0.1
 def estimate_study(
     documents: Sequence[object],
     *,
-    readers: LLMReaders,
+    roles: LLMRoles,
     settings: StudySettings | None = None,
 ) -> CostEstimate:
     """Return calls, tokens, money and minutes of a study; nothing is sent.
@@ -28,7 +28,7 @@ def estimate_study(
 
     Args:
         documents: One text a row; those that cannot be used are left out, as in the study.
-        readers: Who would put features into words, and who would read them.
+        roles: Who would put features into words, and who would read them.
         settings: Of the study.
 
     Raises:
@@ -45,10 +45,10 @@ def estimate_study(
     read = choosing_rows(len(discover), sampled=True, seed=settings.seed)
     return add_estimates(
         [
-            readers.labeller.estimate(
+            roles.labeller.estimate(
                 discover, csr_matrix(fires.astype(np.float32)), range(n_labels)
             ),
-            readers.annotator.estimate([discover[row] for row in read], labels),
-            readers.annotator.estimate(confirm, labels[: settings.n]),
+            roles.annotator.estimate([discover[row] for row in read], labels),
+            roles.annotator.estimate(confirm, labels[: settings.n]),
         ]
     )

@@ -16,7 +16,7 @@ from interp_embed.interpret import (
     FeatureExamples,
     KeywordAnnotator,
     KeywordLabeller,
-    LLMReaders,
+    LLMRoles,
     choose_examples,
 )
 from interp_embed.records import Label
@@ -80,7 +80,7 @@ def generate_candidates(
     *,
     n: int,
     select: SelectionMethod | ScoreFunction = "correlation",
-    readers: LLMReaders | None = None,
+    roles: LLMRoles | None = None,
     seed: int = 0,
 ) -> Candidates:
     """Return up to n hypotheses about the target, from discover documents alone.
@@ -95,7 +95,7 @@ def generate_candidates(
         activations: Of these documents, shape (n_documents, n_features).
         n: Hypotheses wanted.
         select: How features are screened (``select_features``).
-        readers: Language models, which label and then read the labels on a sample of the
+        roles: Language models, which label and then read the labels on a sample of the
             documents; None for labels of contrasting words and the rule that reads them.
         seed: Of that sample.
 
@@ -109,13 +109,13 @@ def generate_candidates(
             "discover documents and not on all, so none can tell documents apart; train the SAE "
             "again with other settings, or check the embeddings"
         )
-    per_hypothesis = LLM_CANDIDATES_PER_HYPOTHESIS if readers else CANDIDATES_PER_HYPOTHESIS
+    per_hypothesis = LLM_CANDIDATES_PER_HYPOTHESIS if roles else CANDIDATES_PER_HYPOTHESIS
     n_wanted = min(n * per_hypothesis, n_live)
     selection = select_features(activations, discover.target, n=n_wanted, method=select)
-    found = _label(discover, activations, selection.features.tolist(), readers)
+    found = _label(discover, activations, selection.features.tolist(), roles)
     labels = list(found.labels)
-    annotator: Annotator = readers.annotator if readers else KeywordAnnotator()
-    read = choosing_rows(len(discover), sampled=readers is not None, seed=seed)
+    annotator: Annotator = roles.annotator if roles else KeywordAnnotator()
+    read = choosing_rows(len(discover), sampled=roles is not None, seed=seed)
     annotations = annotator.annotate(
         [discover.documents[row] for row in read], [label.text for label in labels]
     )
@@ -169,23 +169,23 @@ def _label(
     discover: Corpus,
     activations: csr_matrix,
     features: list[int],
-    readers: LLMReaders | None,
+    roles: LLMRoles | None,
 ) -> _Found:
     why_not = ""
-    if readers is None:
+    if roles is None:
         keywords = KeywordLabeller(discover.documents)
         found = [keywords.label(activations, feature) for feature in features]
         labels = [label for label in found if label is not None]
         why = "by words; give more or longer documents"
     else:
-        proposals = readers.labeller.label(discover.documents, activations, features)
+        proposals = roles.labeller.label(discover.documents, activations, features)
         labels = [
             proposals.candidates[feature][0]
             for feature in features
             if proposals.candidates.get(feature)
         ]
         why_not = next(iter(proposals.failures.values()), "")
-        why = f"by {readers.labeller.llm.model}: {why_not}"
+        why = f"by {roles.labeller.llm.model}: {why_not}"
     if not labels:
         raise InputError(
             f"none of {len(features)} features could be labelled from {len(discover)} documents "

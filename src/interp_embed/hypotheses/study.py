@@ -26,7 +26,7 @@ from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import Candidates, generate_candidates
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.targets import Target, understand_target
-from interp_embed.interpret import LLMReaders, Readers, as_readers
+from interp_embed.interpret import LLMLike, LLMRoles, as_roles
 from interp_embed.records import DroppedDocument, HypothesisStudy, Json, RowCounts
 from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
 from interp_embed.sae.matrix import check_embeddings
@@ -77,7 +77,7 @@ class _Asked:
     positive: str | None
     embedder: dict[str, Json]
     """Identity of the embedder."""
-    readers: LLMReaders | None
+    roles: LLMRoles | None
 
 
 def find_hypotheses(
@@ -91,7 +91,7 @@ def find_hypotheses(
     target_name: str = "target",
     target_kind: Literal["auto", "numeric", "binary"] = "auto",
     positive: str | None = None,
-    llm: Readers | None = None,
+    llm: LLMLike | None = None,
     cache: Cache = "default",
     progress: bool = True,
 ) -> StudyRun:
@@ -118,7 +118,7 @@ def find_hypotheses(
         InputError: The input cannot bear a study; the message says why and what to do.
     """
     settings = settings or StudySettings()
-    readers = as_readers(llm)
+    roles = as_roles(llm)
     prepared = _prepare(
         documents, target, groups, name=target_name, kind=target_kind, positive=positive
     )
@@ -143,7 +143,7 @@ def find_hypotheses(
     corpus = Corpus(prepared.documents, prepared.values, vectors, prepared.rows, prepared.groups)
     # One BLAS thread more than asked, and a busy machine spends its time waiting for it.
     with threadpool_limits(settings.threads):
-        asked = _Asked(settings, training, target_name, positive, identity, readers)
+        asked = _Asked(settings, training, target_name, positive, identity, roles)
         return _run(prepared, corpus, split, asked, progress=progress)
 
 
@@ -165,7 +165,7 @@ def _run(
         sae.weights.encode(discover.embeddings, threads=settings.threads),
         n=settings.n,
         select=settings.select,
-        readers=asked.readers,
+        roles=asked.roles,
         seed=settings.seed,
     )
     sealed.fix(candidates.plan)
@@ -179,7 +179,7 @@ def _run(
         level=settings.level,
         correction=settings.correction,
         clustered=prepared.grouped,
-        annotator=asked.readers.annotator if asked.readers else None,
+        annotator=asked.roles.annotator if asked.roles else None,
         seed=settings.seed,
     )
     study = HypothesisStudy(
@@ -329,7 +329,7 @@ def _settings_record(asked: _Asked, prepared: _Prepared) -> dict[str, Json]:
         "groups": prepared.grouped,
         "positive": asked.positive,
         "standard_errors": "cluster-robust by group" if prepared.grouped else "HC3",
-        "labels": asked.readers.to_json() if asked.readers else "keywords",
+        "labels": asked.roles.to_json() if asked.roles else "keywords",
     }
 
 

@@ -17,7 +17,7 @@ from interp_embed.interpret.label_scores import (
 )
 from interp_embed.interpret.llm_annotator import LLMAnnotator
 from interp_embed.interpret.llm_labeller import LabelProposals, LLMLabeller
-from interp_embed.interpret.llm_readers import LLMReaders, Readers, as_readers
+from interp_embed.interpret.llm_roles import LLMLike, LLMRoles, as_roles
 from interp_embed.interpret.parsing import read_label, read_verdicts
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.interpret.prompts import Prompt
@@ -48,18 +48,18 @@ __all__ = [
     "KeywordRule",
     "LLMAnnotator",
     "LLMLabeller",
-    "LLMReaders",
+    "LLMLike",
+    "LLMRoles",
     "LabelProposals",
     "LabelScores",
     "PremadeLabels",
     "Prompt",
-    "Readers",
     "RuleAnnotator",
     "ScoringSample",
     "TokenContext",
     "TokenLabel",
     "WordIndex",
-    "as_readers",
+    "as_roles",
     "choose_examples",
     "choose_scoring_documents",
     "estimate_scores",

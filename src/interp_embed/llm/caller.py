@@ -83,8 +83,7 @@ class Caller:
         self, reason: str, *, fatal: bool = False, error: StoredFileError | None = None
     ) -> None:
         """Ask nothing more; calls under way are waited for."""
-        self.state.stop(reason, fatal=fatal, error=error)
-        self._sender.stop()
+        self._sender.stop(reason, fatal=fatal, error=error)
 
     def abort(self) -> None:
         """Wait for nothing more; calls under way are cut off, and may have been paid for."""

@@ -11,6 +11,9 @@ from interp_embed.records import Json
 
 _LABEL_WORDS = "mentions the way in which something is described by whoever wrote the text"
 _SEEN_BEFORE_TRUST = 3
+_STORED_TOKENS = 100.0
+"""Tokens an earlier call counts for beside those of this run: fewer than it had, so that the run at
+hand soon speaks for itself."""
 
 
 @dataclass(slots=True)
@@ -68,12 +71,10 @@ class Expectations:
             if calls < _SEEN_BEFORE_TRUST:
                 self._seen[kind] = _Seen()
             else:
-                # What was seen before counts as calls of one estimated token each: the ratio holds
-                # until this run has seen about as many.
+                estimated = calls * _STORED_TOKENS
                 self._seen[kind] = _Seen(
-                    calls, ratio, completion, calls * 100.0, calls * 100.0 * ratio,
-                    calls * completion,
-                )  # fmt: skip
+                    calls, ratio, completion, estimated, estimated * ratio, calls * completion
+                )
         return self._seen[kind]
 
 

@@ -77,10 +77,6 @@ class Limiter:
         """Admit calls again, for another run."""
         self._stopped = False
 
-    def wake(self) -> None:
-        """Let the one who waits look again."""
-        self._changed.set()
-
     async def admit(self, cost: Cost, *, left: int) -> Pass | Spent | None:
         """Wait for leave to send a call; first come, first served.
 

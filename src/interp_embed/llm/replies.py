@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from interp_embed.llm.limits import LimitReading, read_limits, read_refusal, read_retry_after
+from interp_embed.llm.limits import LimitReading, read_refusal, read_retry_after
 from interp_embed.llm.records import TokenUse
 from interp_embed.llm.transport import Reply
 from interp_embed.records import Json
@@ -260,8 +260,3 @@ def _inner_status(error: Mapping[str, Json]) -> int | None:
 def _plain(text: str) -> str:
     """Return the start of a text, without markup, on one line."""
     return " ".join(re.sub(r"<[^>]*>", " ", text[:2000]).split())[:200]
-
-
-def limits_of(reply: Reply) -> tuple[LimitReading, ...]:
-    """Return the limits a reply states in its headers."""
-    return read_limits(reply.headers)

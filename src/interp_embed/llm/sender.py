@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from interp_embed._servers import ServerAddress
+from interp_embed.errors import StoredFileError
 from interp_embed.llm.breaker import Breaker
 from interp_embed.llm.buckets import Cost
 from interp_embed.llm.budget import Budget
 from interp_embed.llm.charge import Pass
 from interp_embed.llm.expectations import Expectations
 from interp_embed.llm.limiter import Limiter, Spent
-from interp_embed.llm.prices import Price
+from interp_embed.llm.limits import read_limits
+from interp_embed.llm.prices import Price, call_cost
 from interp_embed.llm.quirks import Quirks, build_body
 from interp_embed.llm.records import Failure, Request, TokenUse
-from interp_embed.llm.replies import Good, Limited, Meaning, Passing, limits_of, read_reply
+from interp_embed.llm.replies import Good, Limited, Meaning, Passing, read_reply
 from interp_embed.llm.run_state import RunState
 from interp_embed.llm.transport import Reply, Transport
 from interp_embed.records import Json
@@ -79,8 +81,16 @@ class Sender:
         self._limited_since = None
         self.limiter.go_on()
 
-    def stop(self) -> None:
-        """Let nobody out any more."""
+    def stop(
+        self,
+        reason: str,
+        *,
+        fatal: bool = False,
+        again_s: float | None = None,
+        error: StoredFileError | None = None,
+    ) -> None:
+        """Let nobody out any more; calls under way are waited for."""
+        self._state.stop(reason, fatal=fatal, again_s=again_s, error=error)
         self.limiter.stop()
 
     def abort(self) -> None:
@@ -106,7 +116,7 @@ class Sender:
             return self._state.stopped()
         worst = self._worst_cost(request, quirks())
         if not await self._budget.reserve(worst):
-            self._halt(
+            self.stop(
                 "max_cost is $0, so that only what is stored is used"
                 if self._budget.limit == 0
                 else f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
@@ -120,7 +130,7 @@ class Sender:
                 self._weight(request, quirks()), left=max(1, self._state.left)
             )
             if isinstance(leave, Spent):
-                self._halt(leave.reason, again_s=leave.again_s)
+                self.stop(leave.reason, again_s=leave.again_s)
             if not isinstance(leave, Pass):
                 return self._state.stopped()
             if not may_send():
@@ -133,10 +143,6 @@ class Sender:
         finally:
             self._budget.settle(worst, spent)
         return sent
-
-    def _halt(self, reason: str, *, fatal: bool = False, again_s: float | None = None) -> None:
-        self._state.stop(reason, fatal=fatal, again_s=again_s)
-        self.stop()
 
     def _weight(self, request: Request, quirks: Quirks) -> Cost:
         prompt = self.expectations.prompt_tokens(request)
@@ -159,7 +165,7 @@ class Sender:
         try:
             reply = await self._send_within(timeout, build_body(request, self.server.model, quirks))
             meaning = read_reply(reply, wall=self._clock.wall())
-            self.limiter.learn(limits_of(reply), leave)
+            self.limiter.learn(read_limits(reply.headers), leave)
             self._steer(meaning, leave, reply)
         finally:
             self.limiter.leave(leave)
@@ -169,7 +175,7 @@ class Sender:
 
     async def _send_within(self, timeout: float, body: Mapping[str, Json]) -> Reply:
         """Send, and wait for the whole reply no longer than this, whatever trickles in."""
-        send = asyncio.get_running_loop().create_task(self._as_coroutine(body))
+        send = asyncio.get_running_loop().create_task(self.transport.send(body))
         self._sends.add(send)
         try:
             async with self._clock.timeout(timeout):
@@ -182,9 +188,6 @@ class Sender:
             return Reply(None, trouble="cut off")
         finally:
             self._sends.discard(send)
-
-    async def _as_coroutine(self, body: Mapping[str, Json]) -> Reply:
-        return await self.transport.send(body)
 
     def _timeout_s(self) -> float:
         """Return the seconds a call may take in all; long enough not to pay for one twice."""
@@ -217,9 +220,9 @@ class Sender:
         advice = self._breaker.fail(now, unreachable=meaning.unreachable)
         where = self.server.address.base_url
         if advice == "not there":
-            self._halt(f"{where} cannot be reached ({meaning.reason})", fatal=True)
+            self.stop(f"{where} cannot be reached ({meaning.reason})", fatal=True)
         elif advice == "give up":
-            self._halt(f"{where} gave nothing but trouble for five minutes ({meaning.reason})")
+            self.stop(f"{where} gave nothing but trouble for five minutes ({meaning.reason})")
         elif advice == "pause":
             self.limiter.pause(self._breaker.pause_s, probe=True)
 
@@ -230,7 +233,7 @@ class Sender:
         self.limiter.refuse(meaning, leave)
         self._limited_since = now if self._limited_since is None else self._limited_since
         if now - self._limited_since > _GIVE_UP_LIMITED_S:
-            self._halt(
+            self.stop(
                 f"the server has refused every call for a quarter of an hour: {meaning.reason}"
             )
 
@@ -240,9 +243,7 @@ class Sender:
             return sent
         use = sent.meaning.use
         self.expectations.see(request, use)
-        dollars = use.cost_usd
-        if dollars is None and self.server.price is not None:
-            dollars = self.server.price.cost(use)
+        dollars = call_cost(use, self.server.price)
         wasted = not sent.meaning.text.strip() or bool(sent.meaning.refusal)
         self._state.usage = replace(
             self._state.usage,

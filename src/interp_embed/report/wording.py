@@ -118,7 +118,7 @@ def metric_name(scores: Scores) -> str:
     return METRIC_NAMES.get(scores.metric, scores.metric)
 
 
-def readers(study: HypothesisStudy) -> str:
+def who_worded(study: HypothesisStudy) -> str:
     """Say who worded the hypotheses and who judged the documents by the words."""
     labels = study.settings.get("labels", "keywords")
     if not isinstance(labels, Mapping):

@@ -9,14 +9,14 @@ from interp_embed.records import Json
 
 
 @dataclass(frozen=True, slots=True)
-class LLMReaders:
+class LLMRoles:
     """Who labels, and who says which documents have what a label says."""
 
     labeller: LLMLabeller
     annotator: LLMAnnotator
 
     @classmethod
-    def of(cls, llm: LLM | str, *, instructions: str = "") -> "LLMReaders":
+    def of(cls, llm: LLM | str, *, instructions: str = "") -> "LLMRoles":
         """Return both jobs done by one model, or by the model of a name.
 
         Args:
@@ -34,12 +34,12 @@ class LLMReaders:
         }
 
 
-Readers = LLMReaders | LLM | str
+LLMLike = LLMRoles | LLM | str
 """Both jobs, or the model that does them, or its name."""
 
 
-def as_readers(readers: Readers | None, *, instructions: str = "") -> LLMReaders | None:
+def as_roles(roles: LLMLike | None, *, instructions: str = "") -> LLMRoles | None:
     """Return both jobs; None for None: labels then are words, and no model is asked."""
-    if readers is None or isinstance(readers, LLMReaders):
-        return readers
-    return LLMReaders.of(readers, instructions=instructions)
+    if roles is None or isinstance(roles, LLMRoles):
+        return roles
+    return LLMRoles.of(roles, instructions=instructions)
