@@ -29,7 +29,7 @@ def annotate(
     """Annotate everything: 20 documents first, to see what they do to the estimate."""
     given = np.load(texts)
     documents, concepts = given["documents"].tolist(), given["concepts"].tolist()
-    clock = FastClock(factor)
+    clock = FastClock(factor, waits=False)
     llm = OpenAILLM(
         "gpt-4o-mini",
         base_url=base_url,

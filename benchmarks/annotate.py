@@ -116,7 +116,7 @@ def start_server(scenario: Scenario, seed: int, factor: float) -> FaultServer:
     """Return a server for a scenario, not yet running."""
     return FaultServer(
         truth_answer(seed),
-        clock=FastClock(factor),
+        clock=FastClock(factor, waits=False),
         seed=seed,
         limits=scenario.limits,
         headers=scenario.headers,

@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=5, help="give up after")
     asked = parser.parse_args()
     data = make_data(571, asked.holdout)
-    clock = FastClock(asked.factor)
+    clock = FastClock(asked.factor, waits=False)
     openai_llm.RealClock = lambda: clock  # the notebook has no say in it
     limits = {
         "gpt-4o": Limits(rpm=500, tpm=30_000, rpd=asked.requests_a_day),

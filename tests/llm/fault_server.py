@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from fast_clock import FastClock
 from fault_calls import (
     Call,
     Supports,
@@ -156,6 +157,8 @@ class FaultServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        if isinstance(self.clock, FastClock):
+            self.clock.watch(self._loop)
         self._call(self._listen())
         return self
 

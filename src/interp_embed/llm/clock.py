@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
@@ -20,7 +21,7 @@ class Clock(Protocol):
         """Wait."""
         ...
 
-    def timeout(self, seconds: float) -> asyncio.Timeout:
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[asyncio.Timeout]:
         """Return a context that raises TimeoutError if it takes longer."""
         ...
 
