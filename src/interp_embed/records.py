@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 Json = Any
 """A value JSON can hold: numbers, strings, booleans, None, lists and dicts of them."""
 
-TargetKind = Literal["numeric", "binary"]
+TargetKind = Literal[
+    "numeric", "binary", "count", "ordinal", "multiclass", "multilabel", "preference"
+]
+"""What a target's values are: ``multiclass`` one of several classes a document, ``multilabel`` any
+number of them, ``preference`` which of two texts was preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,127 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassEffect:
+    """A concept's association with one class of several, against all others."""
+
+    name: str
+    """The class."""
+    separation: Estimate
+    """Share of the class with the concept minus without it."""
+    coefficient: Estimate
+    """In the joint regression."""
+    q: float
+    """``coefficient.p`` corrected over all concepts and classes (Benjamini-Hochberg)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlledEffect:
+    """A concept's separation with covariates held fixed, the other concepts left aside."""
+
+    covariates: tuple[str, ...]
+    """What is held fixed, such as ``length``."""
+    effect: Estimate
+    explained_share: float
+    """1 - effect / separation: 1 if the covariates take it all, above 1 if the sign turns."""
+    explained_away: bool
+    """Whether the separation is certain, but nothing is shown beyond the covariates."""
+    note: str = ""
+    """Why it could not be estimated; empty if it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEffect:
+    """An effect among the documents of one stratum."""
+
+    name: str
+    effect: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class StrataEffects:
+    """A concept's effect in each stratum, and whether it is the same in all."""
+
+    effects: tuple[NamedEffect, ...]
+    within: Estimate
+    """With each stratum's mean held fixed."""
+    p_interaction: float
+    """Of "the effect is the same in all strata"."""
+    q_interaction: float
+    """Corrected in the same family as the p-values of the hypotheses."""
+    varies: bool
+    """Whether the effect differs between strata, at the study's level after correction."""
+    sign_reversal: bool
+    """Whether it is certainly positive in one stratum and negative in another."""
+    note: str = ""
+    """Which strata could not be judged; empty if none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptGroup:
+    """Concepts that occur together, tested as one: a joint model divides an effect among them."""
+
+    members: tuple[str, ...]
+    """Hypotheses, in the order of the study."""
+    p: float
+    """Wald test that all their coefficients are 0."""
+    q: float
+    """Corrected over groups (Benjamini-Hochberg)."""
+    significant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A step that looked at data, and how much it tried."""
+
+    step: str
+    """Such as ``screen features``."""
+    side: Literal["discover", "tune", "confirm"]
+    """Documents it read."""
+    n_tried: int
+    n_kept: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Whether anything in the texts predicts the target, before anything is spent."""
+
+    metric: str
+    """``r2`` or ``auc``."""
+    score: float
+    """Out-of-fold score of a ridge on the dense embeddings of the discover documents."""
+    p: float
+    """One-sided p of "the embeddings predict no better than chance"."""
+    found: bool
+    """Whether ``p`` is at most .05."""
+    n: int
+    """Discover documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """The joint regression of the target on all hypotheses and covariates."""
+
+    family: str
+    """``linear`` | ``logit`` | ``poisson`` | ``ordered`` | ``multinomial``."""
+    estimator: str
+    """Such as ``least squares``, ``maximum likelihood`` or ``Firth``."""
+    errors: str
+    """Such as ``HC3`` or ``cluster-robust``."""
+    effect: str
+    """What a coefficient is, in words, such as ``log odds ratio``."""
+    covariates: tuple[str, ...]
+    n: int
+    n_groups: int | None
+    r2: float
+    """On the rows fitted: R2, or McFadden's."""
+    condition_number: float
+    """Above 30 the columns are collinear."""
+    note: str = ""
+    """Columns left out, separation, a change of estimator; empty if none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """A concept, the feature it came from, its association with the target, and the evidence."""
 
@@ -169,9 +294,9 @@ class Hypothesis:
     separation: Estimate
     """Mean target with the concept minus mean without it, Welch interval and p."""
     coefficient: Estimate
-    """Coefficient in the joint linear regression on all hypotheses, HC3 interval and p."""
+    """Coefficient in the joint regression on all hypotheses and covariates."""
     q: float
-    """``coefficient.p`` corrected for all hypotheses tested (Benjamini-Hochberg)."""
+    """``p`` corrected for everything tested (Benjamini-Hochberg)."""
     significant: bool
     """Whether the hypothesis holds at the study's level after the chosen correction."""
     prevalence: float
@@ -187,6 +312,25 @@ class Hypothesis:
     """Discover documents on which the feature is strongest."""
     contrast_examples: tuple[Example, ...] = ()
     """Discover documents on which it is silent, near the others in length."""
+    p: float = float("nan")
+    """What is corrected: ``coefficient.p``, or with several classes that of the Wald test that
+    the coefficients of all of them are 0; NaN where it cannot be tested."""
+    about: str = ""
+    """With several classes, the one of which ``separation`` and ``coefficient`` are: the one of
+    the smallest p. Empty otherwise."""
+    by_class: tuple[ClassEffect, ...] = ()
+    """With several classes, the effect on each; empty otherwise."""
+    controlled: ControlledEffect | None = None
+    """With length and covariates held fixed; None where it was not estimated."""
+    strata: StrataEffects | None = None
+    """None where no strata were given."""
+    similar: tuple[str, ...] = ()
+    """Labels that say the same, on discover documents, and were not tested beside this one."""
+    vif: float = float("nan")
+    """Variance inflation of its column in the joint regression, >= 1."""
+    stability: float = float("nan")
+    """Cosine similarity in [0, 1] of the feature to its match in SAEs trained with other seeds,
+    mean over seeds; NaN where none were trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +400,18 @@ class HypothesisStudy:
     """``bh`` or ``bonferroni``."""
     warnings: tuple[str, ...]
     """In plain words: what failed, what was left out, what to mind."""
+    classes: tuple[str, ...] = ()
+    """Of a target with several; empty otherwise."""
+    model: ModelSummary | None = None
+    """None where no concept could be tested."""
+    groups: tuple[ConceptGroup, ...] = ()
+    """Concepts that occur together, two or more each."""
+    ledger: tuple[Attempt, ...] = ()
+    """Everything tried, in order."""
+    n_earlier: int = 0
+    """Other sets of hypotheses that were tested on these confirm documents before."""
+    signal: Signal | None = None
+    detectable: float = float("nan")
+    """Least |separation| that a concept of median prevalence shows with 80 % power."""
+    strata_name: str = ""
+    """Empty where no strata were given."""

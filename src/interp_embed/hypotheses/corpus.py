@@ -1,7 +1,7 @@
 """The documents of a study with all that goes with them, and the split no step can go around."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,20 +9,32 @@ from numpy.typing import NDArray
 from interp_embed.errors import InputError, SealedRowsError
 from interp_embed.stats import SplitRows
 
+_T = TypeVar("_T", bound=np.generic)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """Documents, target, embeddings and groups, aligned."""
+    """Documents, target, embeddings and groups, aligned.
+
+    Of preferences, each text is a document: two rows a pair, whose target is 1 for the preferred
+    text and 0 for the other, and whose embedding is its own less that of the other.
+    """
 
     documents: tuple[str, ...]
     target: NDArray[np.float64]
-    """Shape (n_documents,), finite."""
+    """Shape (n_documents,), finite; with several classes shape (n_documents, n_classes), 0/1."""
     embeddings: NDArray[np.float32]
     """Shape (n_documents, d_in), finite."""
     rows: NDArray[np.int64]
     """Position of each document in the user's table, shape (n_documents,)."""
     groups: NDArray[np.int64]
     """What must not be separated shares a number: author, duplicate; shape (n_documents,)."""
+    covariates: NDArray[np.float64] | None = None
+    """What is held fixed beside the concepts, shape (n_documents, n_covariates), finite."""
+    strata: NDArray[np.int64] | None = None
+    """Number of each document's stratum, shape (n_documents,)."""
+    pairs: NDArray[np.int64] | None = None
+    """Number of the pair each text belongs to, shape (n_documents,); preferences only."""
 
     def __post_init__(self) -> None:
         """Check that all parts are of one length.
@@ -37,6 +49,8 @@ class Corpus:
             "rows": len(self.rows),
             "groups": len(self.groups),
         }
+        optional = {"covariates": self.covariates, "strata": self.strata, "pairs": self.pairs}
+        lengths |= {name: len(part) for name, part in optional.items() if part is not None}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise InputError(f"the parts of a corpus must be of one length, but got {told}")
@@ -52,7 +66,14 @@ class Corpus:
             embeddings=self.embeddings[positions],
             rows=self.rows[positions],
             groups=self.groups[positions],
+            covariates=_take(self.covariates, positions),
+            strata=_take(self.strata, positions),
+            pairs=_take(self.pairs, positions),
         )
+
+
+def _take(part: NDArray[_T] | None, positions: NDArray[np.int64]) -> NDArray[_T] | None:
+    return None if part is None else part[positions]
 
 
 @dataclass(slots=True, eq=False)
