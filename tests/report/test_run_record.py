@@ -43,6 +43,7 @@ def test_record_holds_what_is_needed_to_judge_and_repeat_the_run(make_study):
         "kind": "numeric",
         "note": "numbers from 1 to 5, taken as they are",
         "mean": 3.71,
+        "classes": [],
     }
     assert record["training"]["stopped"] == "patience"
     assert record["training"]["validation_history"] == [0.6, 0.45, 0.412]
