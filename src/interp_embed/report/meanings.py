@@ -14,7 +14,9 @@ FAMILY_NAMES = {
     "multinomial": "multinomial logit",
 }
 _COLLINEAR = 30.0
-_SEPARATION: dict[TargetKind, str] = {
+SEPARATION_MEANINGS: dict[TargetKind, str] = {
+    "numeric": "mean with the concept minus mean without",
+    "count": "mean with the concept minus mean without",
     "binary": "share of yes with the concept minus share without",
     "ordinal": "mean rank with the concept minus mean rank without",
     "multiclass": "share of the class named with the concept minus share without",
@@ -26,7 +28,7 @@ _SEPARATION: dict[TargetKind, str] = {
 
 def separation_meaning(study: HypothesisStudy) -> str:
     """Say what a separation is."""
-    return _SEPARATION.get(study.target_kind, "mean with the concept minus mean without")
+    return SEPARATION_MEANINGS[study.target_kind]
 
 
 def coefficient_meaning(study: HypothesisStudy, scales: Scales) -> str:

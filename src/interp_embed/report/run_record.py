@@ -56,6 +56,7 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
         "signal": None if study.signal is None else asdict(study.signal),
         "score": asdict(study.scores),
         "model": None if study.model is None else asdict(study.model),
+        "controlled_for": _controlled_for(study),
         "concept_groups": [asdict(group) for group in study.groups],
         "ledger": [asdict(attempt) for attempt in study.ledger],
         "training": asdict(study.training),
@@ -64,6 +65,17 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
         "warnings": study.warnings,
     }
     return {key: _as_json(value, place=key) for key, value in record.items()}
+
+
+def _controlled_for(study: HypothesisStudy) -> list[str]:
+    """Return what is held fixed in the controlled effects, each name once."""
+    names = (
+        name
+        for item in study.hypotheses
+        if item.controlled is not None
+        for name in item.controlled.covariates
+    )
+    return list(dict.fromkeys(names))
 
 
 def _rows(rows: RowCounts) -> dict[str, Json]:

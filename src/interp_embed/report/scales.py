@@ -86,9 +86,9 @@ def choose_scales(
     """
     factor, unit = (100.0, "percentage points") if kind in _SHARES else (1.0, "")
     marginal, joint = tuple(separations), tuple(coefficients)
-    # Between the two texts of a pair a concept differs by one step, between a win and a loss by two.
-    if "log" in effect.split() or kind == "preference":
-        is_log = "log" in effect.split()
+    is_log = "log" in effect.split()
+    # Of a pair, one text alone has the concept or the other: the separation spans two steps.
+    if is_log or kind == "preference":
         return Scales(
             _scale(marginal, factor=factor, unit=unit),
             _scale(joint, factor=1.0 if is_log else factor, unit=effect if is_log else unit),
