@@ -4,7 +4,7 @@ import math
 
 from interp_embed.records import HypothesisStudy, TargetKind
 from interp_embed.report import wording
-from interp_embed.report.scales import EffectScale, Scales
+from interp_embed.report.scales import SEVERAL_CLASSES, EffectScale, Scales
 
 FAMILY_NAMES = {
     "linear": "linear regression",
@@ -26,6 +26,11 @@ SEPARATION_MEANINGS: dict[TargetKind, str] = {
 }
 
 
+def has_classes(study: HypothesisStudy) -> bool:
+    """Return whether the target has a column for each of several classes."""
+    return study.target_kind in SEVERAL_CLASSES
+
+
 def separation_meaning(study: HypothesisStudy) -> str:
     """Say what a separation is."""
     return SEPARATION_MEANINGS[study.target_kind]
@@ -34,7 +39,7 @@ def separation_meaning(study: HypothesisStudy) -> str:
 def coefficient_meaning(study: HypothesisStudy, scales: Scales) -> str:
     """Say what a coefficient is, and whose the p-value is."""
     what = "the same" if scales.joined or study.model is None else study.model.effect
-    whose = "p and q are of all classes together" if study.classes else "p and q are its"
+    whose = "p and q are of all classes together" if has_classes(study) else "p and q are its"
     covariates = study.model.covariates if study.model else ()
     held = wording.joined([*covariates, "all other concepts"])
     return f"{what}, with {held} held fixed; {whose}"
@@ -42,7 +47,7 @@ def coefficient_meaning(study: HypothesisStudy, scales: Scales) -> str:
 
 def effect_unit(study: HypothesisStudy, scale: EffectScale) -> str:
     """Say in which unit separations are."""
-    if study.classes:
+    if has_classes(study):
         return f"{scale.unit or 'units'} of a class's share"
     if study.target_kind == "preference":
         return f"{scale.unit} of pairs"

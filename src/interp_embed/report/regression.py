@@ -215,8 +215,13 @@ def _read_rows(reader: "csv.DictReader[str]") -> Iterator[RegressionRow]:
 
 
 def _read_estimate(cells: Mapping[str, str], name: str, *, p: str, n: int) -> Estimate:
-    ends = (_read_number(cells[key]) for key in (name, f"{name}_low", f"{name}_high"))
-    return Estimate(*ends, _read_number(cells[p]) if p else math.nan, n)
+    return Estimate(
+        value=_read_number(cells[name]),
+        low=_read_number(cells[f"{name}_low"]),
+        high=_read_number(cells[f"{name}_high"]),
+        p=_read_number(cells[p]) if p else math.nan,
+        n=n,
+    )
 
 
 def _read_number(text: str) -> float:

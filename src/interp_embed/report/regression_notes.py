@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from interp_embed.records import Json
 from interp_embed.report import wording
 from interp_embed.report.meanings import FAMILY_NAMES, SEPARATION_MEANINGS
-from interp_embed.report.scales import Scales
+from interp_embed.report.scales import SEVERAL_CLASSES, Scales
 
 _CORRECTIONS = {
     "bh": "Benjamini-Hochberg",
@@ -86,9 +86,12 @@ def _multiplicity(record: Mapping[str, Json]) -> str:
         f"* q ≤ {level}" if record["correction"] == "bh" else f"* significant at {level} ({name})"
     )
     tested = wording.count(record["tested"], "hypothesis", "hypotheses")
-    classes = " p is of all classes together." if record["target"].get("classes") else ""
+    everything = f"all {tested}" if record["tested"] > 1 else tested
+    classes = (
+        " p is of all classes together." if record["target"]["kind"] in SEVERAL_CLASSES else ""
+    )
     return (
-        f"q: p corrected for {'all ' if record['tested'] > 1 else ''}{tested} tested (Benjamini-Hochberg); {star}.{classes} "
+        f"q: p corrected for {everything} tested (Benjamini-Hochberg); {star}.{classes} "
         f"{wording.count(record['tried'], 'feature')} screened on discover documents."
     )
 

@@ -11,6 +11,8 @@ MISSING = "\u2013"
 _MINUS = "\u2212"
 
 _PLAIN_SIZES = (1e-4, 1e7)
+SEVERAL_CLASSES: tuple[TargetKind, ...] = ("multiclass", "multilabel")
+"""Kinds of target with a column for each class."""
 _SHARES: tuple[TargetKind, ...] = ("binary", "multiclass", "multilabel", "preference")
 """Kinds of target whose separation is a difference in shares."""
 
