@@ -213,7 +213,7 @@ def make_class_study(**changes: Any) -> HypothesisStudy:
         "classes": names,
         "scores": Scores("auc", 0.93, 0.88, 0.79, 0.55, 800),
         "model": ModelSummary(
-            "multinomial", "maximum likelihood", "model", "difference in the share of the class",
+            "multinomial", "maximum likelihood", "model", "log odds ratio against the first class",
             ("length",), 800, None, 0.4, 4.1,
         ),
     }  # fmt: skip

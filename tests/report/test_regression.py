@@ -110,6 +110,13 @@ def test_effects_of_different_units_are_written_each_in_its_own(make_study, make
     assert "Firth, profile errors; log odds ratio." in " ".join(table.notes)
 
 
+def test_effects_by_class_are_shares_whatever_tests_them_together(class_study):
+    table = regression_table(class_study)
+
+    assert "| +21 \\[16, 26\\] | +10\\* \\[4, 16\\] |" in table.to_markdown()
+    assert "by a linear model of each class, in percentage points" in " ".join(table.notes)
+
+
 # Characters that mean something
 
 

@@ -45,6 +45,13 @@ def coefficient_meaning(study: HypothesisStudy, scales: Scales) -> str:
     return f"{what}, with {held} held fixed; {whose}"
 
 
+def coefficient_unit(kind: TargetKind, effect: str) -> str:
+    """Say what a coefficient is, given the words of the model that tests it."""
+    if kind == "multiclass":
+        return "difference in the share of the class named, by a linear model of each class"
+    return effect
+
+
 def effect_unit(study: HypothesisStudy, scale: EffectScale) -> str:
     """Say in which unit separations are."""
     if has_classes(study):
@@ -143,7 +150,7 @@ def model_facts(study: HypothesisStudy) -> list[tuple[str, str]]:
     family = FAMILY_NAMES.get(model.family, model.family)
     facts = [
         ("Model", f"{family} on all hypotheses together, by {model.estimator}"),
-        ("A coefficient is", model.effect),
+        ("A coefficient is", coefficient_unit(study.target_kind, model.effect)),
         ("Errors", model.errors),
         ("Held fixed besides", wording.joined(model.covariates) or "nothing"),
         ("Documents", f"{model.n:,}" + _in_groups(model.n_groups)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from interp_embed.records import Json
 from interp_embed.report import wording
-from interp_embed.report.meanings import FAMILY_NAMES, SEPARATION_MEANINGS
+from interp_embed.report.meanings import FAMILY_NAMES, SEPARATION_MEANINGS, coefficient_unit
 from interp_embed.report.scales import SEVERAL_CLASSES, Scales
 
 _CORRECTIONS = {
@@ -62,9 +62,9 @@ def _joint(record: Mapping[str, Json], scales: Scales) -> str:
         errors = record["settings"].get("standard_errors") or "robust"
         return f"Joint: coefficient in a regression on all concepts together, {errors} errors."
     family = FAMILY_NAMES.get(model["family"], model["family"])
-    effect = model["effect"] + (
-        f", in {scales.coefficient.unit}" if scales.joined and (scales.coefficient.unit) else ""
-    )
+    effect = coefficient_unit(record["target"]["kind"], model["effect"])
+    if scales.joined and scales.coefficient.unit:
+        effect += f", in {scales.coefficient.unit}"
     besides = wording.joined(model["covariates"])
     held = f"; held fixed besides: {besides}" if besides else ""
     note = f" {_sentence(model['note'])}" if model["note"] else ""

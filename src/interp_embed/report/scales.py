@@ -88,7 +88,8 @@ def choose_scales(
     """
     factor, unit = (100.0, "percentage points") if kind in _SHARES else (1.0, "")
     marginal, joint = tuple(separations), tuple(coefficients)
-    is_log = "log" in effect.split()
+    # Of several classes each has a linear model of its own, whatever tests them together.
+    is_log = "log" in effect.split() and kind != "multiclass"
     # Of a pair, one text alone has the concept or the other: the separation spans two steps.
     if is_log or kind == "preference":
         return Scales(
