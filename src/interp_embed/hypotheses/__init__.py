@@ -7,7 +7,8 @@ from interp_embed.hypotheses.generate import Candidate, Candidates, generate_can
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.study import StudyRun, find_hypotheses
-from interp_embed.hypotheses.targets import Target, understand_target
+from interp_embed.hypotheses.target_kinds import Target
+from interp_embed.hypotheses.targets import understand_target
 
 __all__ = [
     "Candidate",

@@ -25,7 +25,8 @@ from interp_embed.hypotheses.corpus import Corpus, SealedSplit
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import Candidates, generate_candidates
 from interp_embed.hypotheses.settings import StudySettings
-from interp_embed.hypotheses.targets import Target, understand_target
+from interp_embed.hypotheses.target_kinds import Target
+from interp_embed.hypotheses.targets import understand_target
 from interp_embed.interpret import LLMLike, LLMRoles, as_roles
 from interp_embed.records import DroppedDocument, HypothesisStudy, Json, RowCounts
 from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
