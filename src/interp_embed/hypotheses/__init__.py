@@ -4,6 +4,7 @@ from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
 from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.study import StudyRun, find_hypotheses
@@ -26,6 +27,7 @@ __all__ = [
     "find_hypotheses",
     "generate_candidates",
     "score_predictions",
+    "screening_columns",
     "select_features",
     "understand_target",
 ]
