@@ -4,9 +4,11 @@ from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
 from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
+from interp_embed.hypotheses.ledger import Ledger, LedgerLike, Opening
 from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
+from interp_embed.hypotheses.signal import measure_signal
 from interp_embed.hypotheses.study import StudyRun, find_hypotheses
 from interp_embed.hypotheses.target_kinds import Target
 from interp_embed.hypotheses.targets import understand_target
@@ -16,6 +18,9 @@ __all__ = [
     "Candidates",
     "Corpus",
     "Evaluation",
+    "Ledger",
+    "LedgerLike",
+    "Opening",
     "SealedSplit",
     "Selection",
     "StudyRun",
@@ -26,6 +31,7 @@ __all__ = [
     "evaluate_candidates",
     "find_hypotheses",
     "generate_candidates",
+    "measure_signal",
     "score_predictions",
     "screening_columns",
     "select_features",

@@ -62,6 +62,10 @@ from interp_embed.stats.prediction_powered import (
     dsl_mean,
     dsl_regression,
 )
+from interp_embed.stats.prediction_test import (
+    PredictionTest,
+    prediction_test,
+)
 from interp_embed.stats.preference import (
     PreferenceEffect,
     preference_effect,
@@ -129,6 +133,7 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
     "ScoreGain",
@@ -177,6 +182,7 @@ __all__ = [
     "npmi_shrunk",
     "paired_rate_differences",
     "permutation_test",
+    "prediction_test",
     "preference_effect",
     "preference_regression",
     "rate_differences",
