@@ -60,7 +60,7 @@ def case(make_corpus):
 def evaluate(case, *, columns=None, confirm=None, **changes):
     own, discover, activations, usual = case
     columns = columns or usual
-    settings = {"discover": discover, "kind": "numeric", "annotator": Scripted(columns), **changes}
+    settings = {"discover": discover, "plan": EvaluationPlan("numeric"), "annotator": Scripted(columns), **changes}
     return evaluate_candidates(
         candidates(*columns),
         confirm or own,

@@ -9,7 +9,7 @@ from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.tables import read_table, require_column
 
 if TYPE_CHECKING:
-    from interp_embed.hypotheses.evaluate import Correction
+    from interp_embed.hypotheses.plan import Correction
     from interp_embed.hypotheses.select import SelectionMethod
 
 # Choices and defaults are those of StudySettings, whose import takes seconds; a test compares them.

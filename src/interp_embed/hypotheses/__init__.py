@@ -3,7 +3,12 @@
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
-from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
+from interp_embed.hypotheses.generate import (
+    CalibratedAnnotator,
+    Candidate,
+    Candidates,
+    generate_candidates,
+)
 from interp_embed.hypotheses.ledger import Ledger, LedgerLike, Opening
 from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import Selection, select_features
@@ -14,6 +19,7 @@ from interp_embed.hypotheses.target_kinds import Target
 from interp_embed.hypotheses.targets import understand_target
 
 __all__ = [
+    "CalibratedAnnotator",
     "Candidate",
     "Candidates",
     "Corpus",

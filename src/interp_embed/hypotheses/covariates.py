@@ -91,7 +91,7 @@ def read_columns(columns: Covariates | None, *, n_rows: int) -> tuple[Column, ..
 
 
 def read_column(
-    given: Sequence[object] | "pd.Series[Any]", *, name: str, what: str, n_rows: int
+    given: "Sequence[object] | pd.Series[Any]", *, name: str, what: str, n_rows: int
 ) -> Column:
     """Return one column as read.
 

@@ -7,11 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from interp_embed.errors import InputError
 from interp_embed.hypotheses.corpus import Corpus, check_separate
 from interp_embed.hypotheses.generate import Candidate, Candidates
+from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.interpret import Annotator, KeywordAnnotator, measure_fidelity
-from interp_embed.records import Estimate, Hypothesis, Scores, TargetKind
+from interp_embed.records import (
+    ConceptGroup,
+    Estimate,
+    Hypothesis,
+    ModelSummary,
+    Scores,
+    TargetKind,
+)
 from interp_embed.stats import (
     adjust_benjamini_hochberg,
     adjust_bonferroni,
@@ -20,7 +27,6 @@ from interp_embed.stats import (
     welch_difference,
 )
 
-Correction = Literal["bh", "bonferroni"]
 _MIN_PRESENT = 5
 """Confirm documents on either side of a concept below which it is not tested."""
 _MAX_MISSING = 0.5
@@ -43,6 +49,9 @@ class Evaluation:
     """Verdicts on confirm documents that are missing."""
     why_missing: str = ""
     """The first reason."""
+    model: ModelSummary | None = None
+    groups: tuple[ConceptGroup, ...] = ()
+    detectable: float = float("nan")
 
 
 def evaluate_candidates(
@@ -51,10 +60,7 @@ def evaluate_candidates(
     activations: csr_matrix,
     *,
     discover: Corpus,
-    kind: TargetKind,
-    level: float = 0.05,
-    correction: Correction = "bh",
-    clustered: bool = False,
+    plan: EvaluationPlan,
     annotator: Annotator | None = None,
     seed: int = 0,
 ) -> Evaluation:
@@ -71,10 +77,7 @@ def evaluate_candidates(
         confirm: The confirm documents.
         activations: Of these documents, shape (n_documents, n_features).
         discover: The documents the candidates came from, to check that no one is on both sides.
-        kind: Of the target.
-        level: Significance level in (0, 1).
-        correction: Benjamini-Hochberg (false discovery rate) or Bonferroni (any false one).
-        clustered: Cluster-robust instead of HC3 errors, by ``confirm.groups``.
+        plan: How they are tested.
         annotator: Reads the labels; default the keyword annotator.
         seed: Of the folds of the scores.
 
@@ -85,10 +88,6 @@ def evaluate_candidates(
     Source: Movva et al. 2025, arXiv 2502.04382, section 4. There the R2 is of the rows the
     regression was fitted on, intervals are not robust, and the t-test assumes equal variances.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, but got {level}")
-    if correction not in ("bh", "bonferroni"):
-        raise InputError(f"correction must be 'bh' or 'bonferroni', but got {correction!r}")
     check_separate(discover, confirm)
     concepts = [candidate.label.text for candidate in candidates.candidates]
     annotations = (annotator or KeywordAnnotator()).annotate(confirm.documents, concepts)
@@ -96,7 +95,7 @@ def evaluate_candidates(
     notes = [_why_untestable(verdicts[:, column]) for column in range(len(concepts))]
     testable = [column for column, note in enumerate(notes) if not note]
     complete = np.asarray(np.isfinite(verdicts[:, testable]).all(axis=1))
-    coefficients = _joint(verdicts, testable, confirm, complete, clustered=clustered)
+    coefficients = _joint(verdicts, testable, confirm, complete, clustered=plan.clustered)
     why = (
         "other concepts already say the same, or its effect rests on one document"
         if coefficients
@@ -104,7 +103,7 @@ def evaluate_candidates(
     )
     p = np.array([coefficients[c].p if c in coefficients else np.nan for c in range(len(concepts))])
     n_tested = int(np.isfinite(p).sum())
-    adjust = adjust_benjamini_hochberg if correction == "bh" else adjust_bonferroni
+    adjust = adjust_benjamini_hochberg if plan.correction == "bh" else adjust_bonferroni
     corrected, q = adjust(p), adjust_benjamini_hochberg(p)
     hypotheses = [
         _hypothesis(
@@ -114,7 +113,7 @@ def evaluate_candidates(
             activations[:, [candidate.label.feature]].toarray().ravel() > 0,
             coefficients.get(column),
             q=float(q[column]),
-            significant=bool(corrected[column] <= level),
+            significant=bool(corrected[column] <= plan.level),
             note=notes[column] or why,
         )
         for column, candidate in enumerate(candidates.candidates)
@@ -122,7 +121,9 @@ def evaluate_candidates(
     features = [candidate.label.feature for candidate in candidates.candidates]
     return Evaluation(
         hypotheses=tuple(sorted(hypotheses, key=_certainty)),
-        scores=score_predictions(confirm, activations, features, verdicts, kind=kind, seed=seed),
+        scores=score_predictions(
+            confirm, activations, features, verdicts, kind=plan.kind, seed=seed
+        ),
         n_tested=n_tested,
         n_incomplete=int((~complete).sum()) if testable else 0,
         n_missing=int(np.isnan(verdicts).sum()),
@@ -231,6 +232,7 @@ def _hypothesis(
         note="" if tested else note,
         top_examples=candidate.examples.top,
         contrast_examples=candidate.examples.contrast,
+        similar=candidate.similar,
     )
 
 
