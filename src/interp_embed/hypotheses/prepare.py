@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from interp_embed.errors import InputError
-from interp_embed.hypotheses.classes import TargetValues
+from interp_embed.hypotheses.class_targets import TargetValues
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.covariates import (
     Column,

@@ -25,7 +25,7 @@ from interp_embed.hypotheses.account import (
     tell_no_signal,
     tell_warnings,
 )
-from interp_embed.hypotheses.classes import TargetValues
+from interp_embed.hypotheses.class_targets import TargetValues
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit
 from interp_embed.hypotheses.covariates import Covariates
 from interp_embed.hypotheses.evaluate import evaluate_candidates

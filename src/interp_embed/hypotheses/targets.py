@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 from interp_embed.errors import InputError
-from interp_embed.hypotheses.classes import (
+from interp_embed.hypotheses.class_targets import (
     TargetValues,
     is_multilabel,
     looks_multiclass,
