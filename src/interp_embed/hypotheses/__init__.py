@@ -2,7 +2,7 @@
 
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
-from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
+from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import (
     CalibratedAnnotator,
     Candidate,
@@ -10,6 +10,8 @@ from interp_embed.hypotheses.generate import (
     generate_candidates,
 )
 from interp_embed.hypotheses.ledger import Ledger, LedgerLike, Opening
+from interp_embed.hypotheses.plan import EvaluationPlan
+from interp_embed.hypotheses.prediction import score_predictions
 from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
@@ -24,6 +26,7 @@ __all__ = [
     "Candidates",
     "Corpus",
     "Evaluation",
+    "EvaluationPlan",
     "Ledger",
     "LedgerLike",
     "Opening",

@@ -56,7 +56,7 @@ class Candidate:
     """What the screening ranked the feature by."""
     examples: FeatureExamples
     similar: tuple[str, ...] = ()
-    """Labels that say the same, and were left out for this one."""
+    """Labels that say the same, on discover documents, and are not tested beside this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

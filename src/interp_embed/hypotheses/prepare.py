@@ -244,7 +244,8 @@ def _expand(
             "number less the second's: give numbers, or take it as strata="
         )
     covariates = prepared.covariates
-    both = np.stack([covariates.values, -covariates.values], axis=1)
+    # Half to each text: one less the other is what was given.
+    both = np.stack([covariates.values / 2, -covariates.values / 2], axis=1)
     return Prepared(
         documents=tuple(text for pair in texts for text in pair),
         target=prepared.target,

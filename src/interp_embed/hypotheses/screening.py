@@ -6,6 +6,7 @@ from scipy.stats import rankdata
 
 from interp_embed.errors import InputError
 from interp_embed.hypotheses.corpus import Corpus
+from interp_embed.hypotheses.units import other_text
 from interp_embed.records import TargetKind
 from interp_embed.stats import demean_within
 
@@ -56,9 +57,9 @@ def screening_columns(
 def fixed_columns(corpus: Corpus, *, control_length: bool) -> NDArray[np.float64]:
     """Return what is held fixed in screening: covariates and log length, shape (n, n_columns).
 
-    The length of a text of a pair is measured against that of the other.
+    Those of a text of a pair are measured against those of the other.
     """
-    parts = [] if corpus.covariates is None else [corpus.covariates]
+    parts = [] if corpus.covariates is None else [less_other(corpus.covariates, corpus.pairs)]
     if control_length:
         length = np.log1p([len(document) for document in corpus.documents])
         parts.append(less_other(length, corpus.pairs)[:, None])
@@ -74,12 +75,7 @@ def less_other(values: NDArray[np.float64], pairs: NDArray[np.int64] | None) -> 
         values: Shape (n_documents,) or (n_documents, n_columns).
         pairs: Number of each document's pair, two documents each.
     """
-    if pairs is None:
-        return values
-    order = np.argsort(pairs, kind="stable")
-    other = np.empty_like(order)
-    other[order[0::2]], other[order[1::2]] = order[1::2], order[0::2]
-    return values - values[other]
+    return values if pairs is None else values - values[other_text(pairs)]
 
 
 def _on_its_scale(columns: NDArray[np.float64], kind: TargetKind) -> NDArray[np.float64]:
