@@ -51,6 +51,9 @@ from interp_embed.stats.multiplicity import (
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.partial_permutation import (
+    partial_permutation_test,
+)
 from interp_embed.stats.power import (
     DetectableEffect,
     detectable_coefficient,
@@ -61,6 +64,10 @@ from interp_embed.stats.prediction_powered import (
     CorrectedFit,
     dsl_mean,
     dsl_regression,
+)
+from interp_embed.stats.prediction_test import (
+    PredictionTest,
+    prediction_test,
 )
 from interp_embed.stats.preference import (
     PreferenceEffect,
@@ -129,6 +136,7 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
     "ScoreGain",
@@ -176,7 +184,9 @@ __all__ = [
     "npmi_interval",
     "npmi_shrunk",
     "paired_rate_differences",
+    "partial_permutation_test",
     "permutation_test",
+    "prediction_test",
     "preference_effect",
     "preference_regression",
     "rate_differences",
