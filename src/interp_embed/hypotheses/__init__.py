@@ -1,8 +1,10 @@
 """Hypotheses about a target: find them on some documents, test them on others."""
 
+from interp_embed.hypotheses.choose import choose_features
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
+from interp_embed.hypotheses.features import FeatureSettings, LearnedFeatures, learn_features
 from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
@@ -14,16 +16,20 @@ __all__ = [
     "Candidates",
     "Corpus",
     "Evaluation",
+    "FeatureSettings",
+    "LearnedFeatures",
     "SealedSplit",
     "Selection",
     "StudyRun",
     "StudySettings",
     "Target",
     "check_separate",
+    "choose_features",
     "estimate_study",
     "evaluate_candidates",
     "find_hypotheses",
     "generate_candidates",
+    "learn_features",
     "score_predictions",
     "select_features",
     "understand_target",
