@@ -230,6 +230,7 @@ def _hypothesis(
             level=plan.level,
         ),
         similar=candidate.similar,
+        stability=candidate.stability,
         vif=answer.vif,
     )
 

@@ -1,7 +1,7 @@
 """From documents and a target to tested hypotheses, in the order that keeps it honest.
 
 prepare (drop unusable rows, understand the target) -> split (authors and duplicates kept whole) ->
-embed -> look for a signal -> train the SAE on discover -> screen, label, choose -> fix -> write to
+embed -> look for a signal -> learn features on discover -> screen, label, choose -> fix -> write to
 the ledger -> open confirm -> test.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from interp_embed.embedders import Embedder
@@ -29,10 +28,12 @@ from interp_embed.hypotheses.class_targets import TargetValues
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit
 from interp_embed.hypotheses.covariates import Covariates
 from interp_embed.hypotheses.evaluate import evaluate_candidates
+from interp_embed.hypotheses.features import FeatureSettings, learn_features
 from interp_embed.hypotheses.generate import CalibratedAnnotator, generate_candidates
 from interp_embed.hypotheses.ledger import Ledger, LedgerLike, Recorded
 from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.hypotheses.prepare import Given, Prepared, prepare_rows
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.sides import StudyRows, split_study
 from interp_embed.hypotheses.signal import measure_signal
@@ -40,7 +41,7 @@ from interp_embed.hypotheses.targets import AskedKind
 from interp_embed.hypotheses.vectors import embed_rows, take_rows
 from interp_embed.interpret import Annotator, LLMLike, LLMRoles, as_roles
 from interp_embed.records import HypothesisStudy, Json, Signal
-from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
+from interp_embed.sae import Origin, TrainedSAE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,7 @@ class _Asked:
     plan: EvaluationPlan
     target_name: str
     positive: str | None
-    training: TrainingSettings
+    learning: FeatureSettings
     embedder: dict[str, Json]
     """Identity of the embedder."""
     roles: LLMRoles | None
@@ -146,8 +147,8 @@ def find_hypotheses(  # noqa: PLR0913 - all that can be known of the rows, by ke
     plan = _plan(prepared, settings)
     sides = split_study(prepared, settings)
     discover = sides.split.discover
-    training = settings.training(n_documents=len(discover))
-    training.schedule(n_documents=len(discover))  # refuses more features than documents
+    learning = settings.learning(n_documents=len(discover))
+    learning.training.schedule(n_documents=len(discover))  # refuses more features than documents
     if embeddings is None:
         made = embed_rows(prepared, embedder, discover=discover, cache=cache, progress=progress)
     else:
@@ -157,7 +158,7 @@ def find_hypotheses(  # noqa: PLR0913 - all that can be known of the rows, by ke
         plan=plan,
         target_name=target_name,
         positive=positive,
-        training=training,
+        learning=learning,
         embedder=made.identity,
         roles=roles,
         annotator=annotator,
@@ -176,14 +177,20 @@ def _run(
     sealed = SealedSplit(corpus, sides.split, sides.tune)
     discover, tune = sealed.discover, sealed.tune
     signal = _look_for_signal(discover, asked)
-    sae = train_sae(discover.embeddings, asked.training, progress=progress)
-
-    def encode(side: Corpus) -> csr_matrix:
-        return sae.weights.encode(side.embeddings, threads=settings.threads)
-
+    columns = screening_columns(
+        discover, kind=asked.plan.kind, control_length=settings.control_length
+    )
+    learned = learn_features(
+        discover.embeddings,
+        columns,
+        settings=asked.learning,
+        groups=discover.groups,
+        seed=settings.seed,
+        progress=progress,
+    )
     candidates = generate_candidates(
         discover,
-        encode(discover),
+        learned.activations,
         n=settings.n,
         select=settings.select,
         kind=asked.plan.kind,
@@ -191,12 +198,15 @@ def _run(
         roles=asked.roles,
         annotator=asked.annotator,
         tune=tune,
-        tune_activations=None if tune is None else encode(tune),
+        tune_activations=(
+            None if tune is None else learned.encode(tune.embeddings, threads=settings.threads)
+        ),
+        stability=learned.stability,
         seed=settings.seed,
     )
     record = record_settings(
         settings,
-        asked.training,
+        asked.learning,
         prepared,
         embedder=asked.embedder,
         positive=asked.positive,
@@ -212,7 +222,7 @@ def _run(
     evaluation = evaluate_candidates(
         candidates,
         confirm,
-        encode(confirm),
+        learned.encode(confirm.embeddings, threads=settings.threads),
         discover=discover,
         plan=asked.plan,
         annotator=candidates.annotator or (asked.roles.annotator if asked.roles else None),
@@ -226,7 +236,7 @@ def _run(
         target_kind=asked.plan.kind,
         target_note=prepared.target.note,
         target_mean=float(confirm.target.mean()) if confirm.target.ndim == 1 else float("nan"),
-        training=sae.report,
+        training=learned.report,
         settings=record,
         provenance=record_provenance(prepared, corpus.embeddings, candidates),
         tried=candidates.n_screened,
@@ -237,7 +247,7 @@ def _run(
         warnings=tell_warnings(
             prepared,
             settings,
-            sae=sae,
+            sae=learned.sae,
             candidates=candidates,
             evaluation=evaluation,
             signal=signal,
@@ -246,13 +256,14 @@ def _run(
         classes=prepared.classes,
         model=evaluation.model,
         groups=evaluation.groups,
-        ledger=list_attempts(sae, asked.training.n_features, candidates, evaluation),
+        ledger=list_attempts(learned, candidates, evaluation),
         n_earlier=recorded.n_earlier,
         signal=signal,
         detectable=evaluation.detectable,
         strata_name=prepared.strata_name,
     )
-    return StudyRun(study, sae, Origin.of(discover.embeddings, asked.training, asked.embedder))
+    origin = Origin.of(discover.embeddings, asked.learning.training, asked.embedder)
+    return StudyRun(study, learned.sae, origin)
 
 
 def _plan(prepared: Prepared, settings: StudySettings) -> EvaluationPlan:
