@@ -2,8 +2,10 @@
 
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
-from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates, score_predictions
+from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import Candidate, Candidates, generate_candidates
+from interp_embed.hypotheses.plan import EvaluationPlan
+from interp_embed.hypotheses.prediction import score_predictions
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.study import StudyRun, find_hypotheses
@@ -14,6 +16,7 @@ __all__ = [
     "Candidates",
     "Corpus",
     "Evaluation",
+    "EvaluationPlan",
     "SealedSplit",
     "Selection",
     "StudyRun",

@@ -45,6 +45,8 @@ class Candidate:
     selection_score: float
     """What the screening ranked the feature by."""
     examples: FeatureExamples
+    similar: tuple[str, ...] = ()
+    """Labels that say the same, on discover documents, and are not tested beside this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

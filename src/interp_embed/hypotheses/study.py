@@ -24,6 +24,7 @@ from interp_embed.errors import InputError
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
 from interp_embed.hypotheses.generate import Candidates, generate_candidates
+from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.targets import Target, understand_target
 from interp_embed.interpret import LLMLike, LLMRoles, as_roles
@@ -175,10 +176,13 @@ def _run(
         confirm,
         sae.weights.encode(confirm.embeddings, threads=settings.threads),
         discover=discover,
-        kind=prepared.target.kind,
-        level=settings.level,
-        correction=settings.correction,
-        clustered=prepared.grouped,
+        plan=EvaluationPlan(
+            kind=prepared.target.kind,
+            level=settings.level,
+            correction=settings.correction,
+            clustered=prepared.grouped,
+            control_length=False,
+        ),
         annotator=asked.roles.annotator if asked.roles else None,
         seed=settings.seed,
     )

@@ -51,6 +51,9 @@ from interp_embed.stats.multiplicity import (
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.partial_permutation import (
+    partial_permutation_test,
+)
 from interp_embed.stats.power import (
     DetectableEffect,
     detectable_coefficient,
@@ -176,6 +179,7 @@ __all__ = [
     "npmi_interval",
     "npmi_shrunk",
     "paired_rate_differences",
+    "partial_permutation_test",
     "permutation_test",
     "preference_effect",
     "preference_regression",
