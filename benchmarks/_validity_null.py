@@ -13,6 +13,7 @@ from _validity_rows import Row, Sizes, number_row, rate_row, standard_error
 from interp_embed.errors import SealedRowsError
 from interp_embed.hypotheses import (
     Corpus,
+    EvaluationPlan,
     SealedSplit,
     StudySettings,
     evaluate_candidates,
@@ -208,7 +209,7 @@ def refusal_row() -> Row:
     tries: list[Callable[[], object]] = [
         lambda: sealed.open(candidates.plan),
         lambda: evaluate_candidates(
-            candidates, discover, activations, discover=discover, kind="numeric"
+            candidates, discover, activations, discover=discover, plan=EvaluationPlan("numeric")
         ),
         lambda: _open_twice(sealed, candidates.plan),
         lambda: sealed.fix("other hypotheses"),

@@ -33,11 +33,8 @@ from interp_embed.interpret.proposal_inquiry import (
 )
 from interp_embed.interpret.shown_text import as_texts, cut_text
 from interp_embed.llm import CostEstimate, Plan, add_estimates
-from interp_embed.records import Annotations, Label
+from interp_embed.records import NO_FEATURE, Annotations, Label
 
-NO_FEATURE = -1
-"""Stands for the feature of a concept that comes from none: it has no activations and no
-fidelity."""
 _TYPICAL_CONCEPT = "mentions how something was done or described by the one who wrote it"
 _THIRD = (1 / 3, 2 / 3)
 

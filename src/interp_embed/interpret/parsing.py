@@ -120,23 +120,29 @@ def read_concepts(text: str) -> tuple[str, ...] | None:
     found: list[Any] | None = None
     position = 0
     while match := _OPENS.search(answer, position):
-        listed, position = _read_list(answer, match.start())
+        try:
+            listed, position = _read_list(answer, match.start())
+        except RecursionError:
+            break  # nested a thousand deep: no answer
         found = found if listed is None else listed
     if found is None:
         return None
-    labels = [_clean_label(item) for item in found if isinstance(item, str)]
-    return tuple({label.casefold(): label for label in reversed(labels) if label}.values())[::-1]
+    concepts: dict[str, str] = {}
+    for item in found:
+        label = _clean_label(item) if isinstance(item, str) else None
+        if label is not None:
+            concepts.setdefault(label.casefold(), label)
+    return tuple(concepts.values())
 
 
 def _read_list(text: str, start: int) -> tuple[list[Any] | None, int]:
     """Return the list of concepts that begins here, if one does, and where to look on."""
     try:
         value, end = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):  # not JSON, cut off, or nested too deep
+    except ValueError:  # not JSON, or cut off
         cut = _CUT_LIST.fullmatch(text, start)
-        if cut is None:
-            return None, start + 1
-        return [json.loads(item) for item in _STRING.findall(cut["items"])], len(text)
+        items = [] if cut is None else [json.loads(item) for item in _STRING.findall(cut["items"])]
+        return (items, len(text)) if items else (None, start + 1)
     if isinstance(value, _Object):
         lists = [v for v in value.values("concepts") if isinstance(v, list)]
         return (lists[-1], end) if lists else (None, start + 1)
