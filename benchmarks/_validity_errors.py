@@ -1,23 +1,28 @@
 """Annotators that err, and effects that differ between strata (X10, X11)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from _validity_rows import Row, Sizes, false_share_row, number_row, share_row, standard_error
-from interp_embed.records import Estimate
-from interp_embed.stats import (
-    adjust_benjamini_hochberg,
-    corrected_difference,
-    dsl_regression,
-    joint_regression,
-    stratified_effect,
+from interp_embed.hypotheses import (
+    Candidate,
+    Candidates,
+    Corpus,
+    EvaluationPlan,
+    evaluate_candidates,
 )
+from interp_embed.interpret import FeatureExamples
+from interp_embed.records import NO_FEATURE, Annotations, Estimate, Hypothesis, Label
+from interp_embed.stats import corrected_difference, dsl_regression
 
 _N_DOCUMENTS, _N_GOLD, _PREVALENCE, _CORRECT = 4_000, 200, 0.05, 0.9
 _EFFECT = 1.0
+_N_DISCOVER, _N_CONCEPTS, _N_DIFFERENT = 100, 20, 5
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,27 @@ def _width(estimates: list[Estimate]) -> float:
     return float(np.mean([one.high - one.low for one in estimates]))
 
 
+class _Truth:
+    """An annotator that knows: documents are row numbers, concepts column numbers."""
+
+    def __init__(self, truth: NDArray[np.bool_]) -> None:
+        self._truth = truth
+
+    def annotate(
+        self,
+        documents: Sequence[str],
+        concepts: Sequence[str],
+        *,
+        only: NDArray[np.bool_] | None = None,
+    ) -> Annotations:
+        """Return the truth."""
+        del only
+        rows, columns = [int(text) for text in documents], [int(name) for name in concepts]
+        return Annotations(tuple(concepts), self._truth[np.ix_(rows, columns)].astype(np.float32))
+
+
 def search_strata(seed: int, *, design: str) -> Strata:
-    """Search twenty concepts for the five whose effect differs between two strata.
+    """Test twenty concepts, of which the effect of five differs between two strata.
 
     Args:
         seed: Of the documents.
@@ -132,31 +156,65 @@ def search_strata(seed: int, *, design: str) -> Strata:
             +1 in a tenth of the documents, -.11 in the rest, so that both cancel out.
     """
     rng = np.random.default_rng([seed, 42])
-    n, n_concepts, n_different = 2_000, 20, 5
+    n = _N_DISCOVER + 2_000
     strata = (rng.random(n) < (0.5 if design == "reversal" else 0.1)).astype(np.int64)
     inside, outside = (0.4, -0.4) if design == "reversal" else (1.0, -1.0 / 9.0)
-    concepts = (rng.random((n, n_concepts)) < 0.3).astype(np.float64)
+    truth = rng.random((n, _N_CONCEPTS)) < 0.3
     effect = np.where(strata == 1, inside, outside)
-    target = effect * concepts[:, :n_different].sum(axis=1) + rng.standard_normal(n)
-    plain = np.array([estimate.p for estimate in joint_regression(concepts, target)])
-    found = [stratified_effect(column, target, strata) for column in concepts.T]
-    differs = _held([one.p_interaction for one in found])
-    reversed_ = np.array([one.sign_reversal for one in found])
+    target = effect * truth[:, :_N_DIFFERENT].sum(axis=1) + rng.standard_normal(n)
+    rows = np.arange(n)
+    corpus = Corpus(
+        documents=tuple(map(str, rows)),
+        target=target,
+        embeddings=rng.standard_normal((n, 2)).astype(np.float32),
+        rows=rows,
+        groups=rows,
+        strata=strata,
+    )
+    names = tuple(map(str, range(_N_CONCEPTS)))
+    plan = EvaluationPlan("numeric", strata=("one", "other"), control_length=False)
+    plain = _evaluate(replace(corpus, strata=None), replace(plan, strata=()), truth, names)
+    found = _evaluate(corpus, plan, truth, names)
+    differs, turns = _strata_verdicts(found, names)
     return Strata(
-        plain=int(_held(plain)[:n_different].sum()),
-        stratified=int(differs[:n_different].sum()),
-        reversed=int((differs & reversed_)[:n_different].sum()),
-        n_false=int(differs[n_different:].sum()),
+        plain=sum(plain[name].significant for name in names[:_N_DIFFERENT]),
+        stratified=int(differs[:_N_DIFFERENT].sum()),
+        reversed=int((differs & turns)[:_N_DIFFERENT].sum()),
+        n_false=int(differs[_N_DIFFERENT:].sum()),
     )
 
 
-def _held(p: list[float] | NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray(adjust_benjamini_hochberg(np.asarray(p)) <= 0.05)
+def _evaluate(
+    corpus: Corpus, plan: EvaluationPlan, truth: NDArray[np.bool_], names: Sequence[str]
+) -> dict[str, Hypothesis]:
+    """Return each concept tested on all but the first documents."""
+    discover, confirm = np.arange(_N_DISCOVER), np.arange(_N_DISCOVER, len(corpus))
+    examples = FeatureExamples((), ())
+    candidates = [Candidate(Label(NO_FEATURE, name, "truth", 0), 0.0, examples) for name in names]
+    evaluation = evaluate_candidates(
+        Candidates(tuple(candidates), len(names), len(names), 0, 0),
+        corpus.take(confirm),
+        csr_matrix((len(confirm), 0), dtype=np.float32),
+        discover=corpus.take(discover),
+        plan=plan,
+        annotator=_Truth(truth),
+    )
+    return {hypothesis.hypothesis: hypothesis for hypothesis in evaluation.hypotheses}
+
+
+def _strata_verdicts(
+    found: dict[str, Hypothesis], names: Sequence[str]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return whether the effect of each concept is said to differ, and to turn its sign."""
+    effects = [found[name].strata for name in names]
+    differs = [effect is not None and effect.varies for effect in effects]
+    turns = [effect is not None and effect.sign_reversal for effect in effects]
+    return np.array(differs), np.array(turns)
 
 
 def strata_rows(sizes: Sizes) -> list[Row]:
     """Return X11: effects that turn their sign, or hold in a tenth of the documents only."""
-    n = max(4, sizes.simulations // 10)
+    n = max(1, sizes.simulations // 20)
     rows = []
     for design, what in (
         ("reversal", "Effects that turn their sign between halves"),

@@ -231,7 +231,7 @@ def judge_trends(seed: int) -> Trends:
 
 def trend_rows(sizes: Sizes) -> list[Row]:
     """Return X14: concepts that rise over periods, that rise and fall again, and neither."""
-    n = max(4, sizes.simulations // 10)
+    n = max(2, sizes.simulations // 10)
     found = sizes.map(judge_trends, n)
     how = f"{n} runs, 6 periods of 400 documents, seeds 0 to {n - 1}; Benjamini-Hochberg over 30"
     n_rising = sum(one.rising for one in found)
