@@ -102,7 +102,14 @@ class Packed:
     tokens: float
 
 
-def pack(queue: deque[Question], room: TokenRoom, *, model: str, quirks: Quirks) -> Packed | None:
+def pack(
+    queue: deque[Question],
+    room: TokenRoom,
+    *,
+    model: str,
+    quirks: Quirks,
+    most_bytes: int = MAX_BYTES,
+) -> Packed | None:
     """Take from the front of a queue what fits into one batch; None where nothing fits now.
 
     Args:
@@ -111,6 +118,7 @@ def pack(queue: deque[Question], room: TokenRoom, *, model: str, quirks: Quirks)
             batch is on its way: the server decides.
         model: Whom to ask.
         quirks: How.
+        most_bytes: Of the file.
     """
     questions: list[Question] = []
     lines: list[bytes] = []
@@ -121,7 +129,7 @@ def pack(queue: deque[Question], room: TokenRoom, *, model: str, quirks: Quirks)
         if tokens + question.tokens > left and not alone:
             break
         line = write_line(question.key, build_body(question.request, model, quirks))
-        if questions and n_bytes + len(line) > MAX_BYTES:
+        if questions and n_bytes + len(line) > most_bytes:
             break
         questions.append(queue.popleft())
         lines.append(line)

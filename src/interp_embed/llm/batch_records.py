@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from interp_embed.llm.answers import AnswerStore
 from interp_embed.llm.answers_rows import as_sql, as_text
-from interp_embed.llm.claims import is_gone
+from interp_embed.llm.claims import is_gone, is_here
 from interp_embed.records import Json
 
 _COLUMNS = "digest, provider, model, quirks, tokens, n_requests, file_id, batch_id, created_at"
@@ -20,6 +20,9 @@ _CLAIMED = "SELECT key, owner FROM claims WHERE owner != ? AND expires_at > ?"
 _TAKE = """
 UPDATE batches SET owner = :owner, expires_at = :until WHERE digest = :digest AND owner = :before
 """
+
+_SENDING: set[str] = set()
+"""Digests of the batches that this process is sending just now, through whatever store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class BatchRecords:
             StoredFileError: The file cannot be written to: send nothing.
         """
         wanted = {row.key: row for row in rows}
+        _SENDING.add(record.digest)
         with self._store.transaction() as connection:
             taken = {key for (key,) in connection.execute(_TAKEN, (json.dumps(list(wanted)),))}
             taken |= _claimed(connection, self._store.owner)
@@ -94,6 +98,8 @@ class BatchRecords:
                     "INSERT INTO batch_rows VALUES (?, ?, ?, ?)",
                     [(row.key, record.digest, row.kind, as_sql(row.request)) for row in kept],
                 )
+        if not kept:
+            _SENDING.discard(record.digest)
         return frozenset(row.key for row in kept)
 
     def save_sent(self, digest: str, *, file_id: str, batch_id: str) -> None:
@@ -107,6 +113,7 @@ class BatchRecords:
                 "UPDATE batches SET file_id = ?, batch_id = ? WHERE digest = ?",
                 (file_id, batch_id, digest),
             )
+        _SENDING.discard(digest)
 
     def take_over(self, digest: str, *, lease_s: float) -> bool:
         """Say that this process sends a batch; False while another one is at it.
@@ -122,7 +129,8 @@ class BatchRecords:
                 return False
             owner, until = row
             now, mine = time.time(), self._store.owner
-            if owner != mine and until > now and not is_gone(owner):
+            at_it = digest in _SENDING if is_here(owner) else not is_gone(owner)
+            if until > now and at_it:
                 return False
             wish = {"digest": digest, "owner": mine, "until": now + lease_s, "before": owner}
             return connection.execute(_TAKE, wish).rowcount == 1
@@ -133,6 +141,7 @@ class BatchRecords:
         Raises:
             StoredFileError: The file cannot be written to.
         """
+        _SENDING.discard(digest)
         with self._store.transaction() as connection:
             connection.execute(
                 "UPDATE batches SET expires_at = 0 WHERE digest = ? AND owner = ?",
@@ -212,6 +221,7 @@ class BatchRecords:
         Raises:
             StoredFileError: The file cannot be written to.
         """
+        _SENDING.discard(batch_id)
         with self._store.transaction() as connection:
             return connection.execute(
                 "DELETE FROM batch_rows WHERE batch IN (SELECT digest FROM batches "

@@ -118,6 +118,15 @@ class BatchSender:
         """Return what goes on at the provider after a run, in words; empty for nothing."""
         return self._desk.left_behind()
 
+    async def close(self) -> None:
+        """Stop waiting for batches and close the connections; what is sent goes on."""
+        tasks = [self._watcher, self._collector, *self._followers.values()]
+        going_on = [task for task in tasks if task is not None and not task.done()]
+        for task in going_on:
+            task.cancel()
+        await asyncio.gather(*going_on, return_exceptions=True)
+        await self.live.close()
+
     async def send(
         self,
         request: Request,
@@ -295,7 +304,7 @@ class BatchSender:
                 self._not_before = 0.0
             self._room_changed.set()
             self._hand_on_errors(task)
-            if not self._state.has_stopped():
+            if not self._state.has_stopped() and not task.cancelled():
                 self._desk.send_away(digest)
 
         task.add_done_callback(end)

@@ -162,10 +162,9 @@ def _read_row(row: Mapping[str, Json]) -> Reply:
     if status := _number(response.get("status_code")):
         body = response.get("body")
         return Reply(status, body if isinstance(body, str) else json.dumps(body))
-    code, message = str(error.get("code") or ""), str(error.get("message") or "")
-    if not code and not message:
-        message = "there is neither an answer nor an error in it"
-    return Reply(None, trouble=f"the batch gave no answer ({code}: {message})".replace("(: ", "("))
+    said = [str(error[name]) for name in ("code", "message") if error.get(name)]
+    told = ": ".join(said) or "there is neither an answer nor an error in it"
+    return Reply(None, trouble=f"the batch gave no answer ({told})")
 
 
 def refusal(error: LineError) -> Reply:

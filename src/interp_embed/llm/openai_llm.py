@@ -417,7 +417,7 @@ def _end(parts: _Parts) -> None:
     if parts.thread.is_current:  # collected there, of all places
         parts.thread.loop.stop()
         return
-    closing = parts.thread.submit(parts.sender.transport.close())
+    closing = parts.thread.submit(parts.sender.close())
     with contextlib.suppress(TimeoutError):  # whoever is gone at the other end
         closing.result(timeout=2.0)
     parts.thread.stop()

@@ -110,6 +110,10 @@ class Sender:
         for send in list(self._sends):
             send.cancel()
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.transport.close()
+
     async def send(
         self,
         request: Request,
