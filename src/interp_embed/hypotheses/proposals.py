@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError, Interrupted
+from interp_embed.hypotheses.choose import ChoosingRows, choose_labels, choosing_rows
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.generate import (
     LLM_CANDIDATES_PER_HYPOTHESIS,
     Candidate,
     Candidates,
-    _distinct_concepts,
-    _fill,
-    _most_predictive,
-    choosing_rows,
 )
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import select_features
-from interp_embed.interpret import LLMLike, LLMRoles, Prompt, as_roles, choose_examples
+from interp_embed.interpret import Annotator, LLMLike, LLMRoles, Prompt, as_roles, choose_examples
 from interp_embed.interpret.proposal_inquiry import (
     ProposalForm,
     ProposalInquiry,
@@ -33,7 +31,7 @@ from interp_embed.interpret.proposal_inquiry import (
 )
 from interp_embed.interpret.shown_text import as_texts, cut_text
 from interp_embed.llm import CostEstimate, Plan, add_estimates
-from interp_embed.records import NO_FEATURE, Annotations, Label
+from interp_embed.records import NO_FEATURE, Attempt, Label, TargetKind
 
 _TYPICAL_CONCEPT = "mentions how something was done or described by the one who wrote it"
 _THIRD = (1 / 3, 2 / 3)
@@ -108,6 +106,8 @@ def propose_hypotheses(
     *,
     n: int,
     llm: LLMLike,
+    kind: TargetKind = "numeric",
+    control_length: bool = True,
     settings: ProposalSettings | None = None,
     seed: int = 0,
 ) -> Candidates:
@@ -126,6 +126,8 @@ def propose_hypotheses(
         n: Hypotheses wanted.
         llm: A language model or its name, or two: the labelling one proposes, the annotating one
             reads what is proposed.
+        kind: Of the target.
+        control_length: Whether the length of documents is held fixed in the choice.
         settings: How concepts are asked for.
         seed: Of the samples.
 
@@ -149,13 +151,18 @@ def propose_hypotheses(
     roles = _roles(llm)
     settings = settings or ProposalSettings()
     found = _ask(_inquiries(discover, n, settings, seed), settings, roles)
-    read = choosing_rows(len(discover), sampled=True, seed=seed)
-    texts = [discover.documents[row] for row in read]
+    choosing = ChoosingRows(
+        corpus=discover,
+        activations=csr_matrix((len(discover), 0)),
+        side="discover",
+        sampled=True,
+        kind=kind,
+        control_length=control_length,
+    )
     try:
-        annotations = roles.annotator.annotate(texts, [label.text for label in found.labels])
+        return _choose(found, roles.annotator, choosing, n=n, seed=seed)
     except Interrupted as error:
         raise Interrupted(str(error), partial=found) from error
-    return _choose(found, annotations, discover.take(read), n)
 
 
 def estimate_proposals(
@@ -248,37 +255,34 @@ def _same_words(text: str) -> str:
     return text.casefold().rstrip(" .")
 
 
-def _choose(found: Proposals, annotations: Annotations, sample: Corpus, n: int) -> Candidates:
-    n_missing = int(np.isnan(annotations.verdicts).sum())
-    why_missing = next(iter(annotations.reasons.values()), "")
-    if n_missing == annotations.verdicts.size:
-        raise InputError(
-            f"the annotator gave no verdict on any of {len(sample)} discover documents, so that "
-            f"no concept can be chosen: {why_missing}"
-        )
-    verdicts = _fill(annotations.verdicts)
-    distinct = _distinct_concepts(verdicts, list(range(len(found.labels))))
-    kept = _most_predictive(verdicts, distinct, sample.target, n)
-    columns = csr_matrix(verdicts[:, kept])
-    ranked = select_features(columns, sample.target, n=len(kept), method="correlation")
+def _choose(
+    found: Proposals, reader: Annotator, choosing: ChoosingRows, *, n: int, seed: int
+) -> Candidates:
+    choice = choose_labels(list(found.labels), reader, choosing, n=n, seed=seed)
+    sample = choosing.corpus.take(choice.read)
+    answers = csr_matrix(choice.verdicts[:, choice.kept])
+    columns = screening_columns(sample, kind=choosing.kind, control_length=choosing.control_length)
+    ranked = select_features(answers, columns, n=len(choice.kept), method="correlation")
     scores = dict(zip(ranked.features.tolist(), ranked.scores.tolist(), strict=True))
     candidates = tuple(
         Candidate(
             label=found.labels[column],
             selection_score=scores[place],
-            examples=choose_examples(sample.documents, sample.rows, columns, place),
+            examples=choose_examples(sample.documents, sample.rows, answers, place),
         )
-        for place, column in enumerate(kept)
+        for place, column in enumerate(choice.kept)
     )
+    asked = Attempt("propose concepts", "discover", found.n_asked, len(found.labels))
     return Candidates(
         candidates=candidates,
         n_screened=len(found.labels),
         n_labelled=found.n_asked,
         n_without_label=found.n_asked - len(found.labels),
-        n_same_concept=len(found.labels) - len(distinct),
+        n_same_concept=choice.distinct.n_merged,
         why_without_label=found.why_not,
-        n_missing=n_missing,
-        why_missing=why_missing,
+        n_missing=choice.n_missing,
+        why_missing=choice.why_missing,
+        attempts=(asked, *choice.attempts),
     )
 
 
