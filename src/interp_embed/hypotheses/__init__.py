@@ -1,8 +1,10 @@
 """Hypotheses about a target: find them on some documents, test them on others."""
 
+from interp_embed.hypotheses.choose_features import choose_features
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit, check_separate
 from interp_embed.hypotheses.cost import estimate_study
 from interp_embed.hypotheses.evaluate import Evaluation, evaluate_candidates
+from interp_embed.hypotheses.features import FeatureSettings, LearnedFeatures, learn_features
 from interp_embed.hypotheses.generate import (
     CalibratedAnnotator,
     Candidate,
@@ -27,6 +29,8 @@ __all__ = [
     "Corpus",
     "Evaluation",
     "EvaluationPlan",
+    "FeatureSettings",
+    "LearnedFeatures",
     "Ledger",
     "LedgerLike",
     "Opening",
@@ -36,10 +40,12 @@ __all__ = [
     "StudySettings",
     "Target",
     "check_separate",
+    "choose_features",
     "estimate_study",
     "evaluate_candidates",
     "find_hypotheses",
     "generate_candidates",
+    "learn_features",
     "measure_signal",
     "score_predictions",
     "screening_columns",

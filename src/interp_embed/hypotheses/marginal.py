@@ -1,5 +1,7 @@
 """One concept at a time: its separation, and what of it is left with covariates held fixed."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +28,11 @@ def separation(units: Units, column: int, outcome: NDArray[np.float64]) -> Estim
     verdicts = units.verdicts[:, column]
     known = np.isfinite(verdicts)
     if units.first is None:
-        return welch_difference(outcome[known & (verdicts == 1)], outcome[known & (verdicts == 0)])
+        with warnings.catch_warnings():  # scipy's, of a side with one value only
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return welch_difference(
+                outcome[known & (verdicts == 1)], outcome[known & (verdicts == 0)]
+            )
     used = units.first[known[units.first]]
     pairs = None
     if units.groups is not None and len(np.unique(units.groups[used])) < len(used):

@@ -9,7 +9,7 @@ from interp_embed.hypotheses.marginal import concept_column
 from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.hypotheses.units import Units
 from interp_embed.records import Estimate, NamedEffect
-from interp_embed.stats import StratifiedEffect, StratumEffect, stratified_effect
+from interp_embed.stats import StratifiedEffect, stratified_effect
 
 _NAN = float("nan")
 _MIN_PRESENT = 10
@@ -53,29 +53,45 @@ def effects_in_strata(
         for number in range(len(plan.strata))
         if _enough(x[known & (strata == number)], y[known & (strata == number)])
     ]
-    kept = known & np.isin(strata, judged)
-    found = None
-    if judged:
-        found = stratified_effect(
-            x[kept],
-            y[kept],
-            strata[kept],
-            groups=None if units.groups is None else units.groups[kept],
-            level=1.0 - plan.level,
+    everywhere = _stratified(units, known, x, y, plan)
+    found = _stratified(units, known & np.isin(strata, judged), x, y, plan)
+    by_number = {} if found is None else {int(one.stratum): one.effect for one in found.strata}
+    effects = tuple(
+        NamedEffect(
+            name, by_number.get(number) or _unknown(int((known & (strata == number)).sum()))
         )
-    n_left_out = sum(1 for effect in _by_number(found).values() if np.isnan(effect.effect.p))
-    n_left_out += len(plan.strata) - len(judged)
-    unknown = Estimate(_NAN, _NAN, _NAN, _NAN, int(kept.sum()))
+        for number, name in enumerate(plan.strata)
+    )
+    n_left_out = sum(1 for one in effects if np.isnan(one.effect.p))
     return StrataFound(
-        effects=tuple(
-            NamedEffect(name, _effect_of(found, number, int((known & (strata == number)).sum())))
-            for number, name in enumerate(plan.strata)
-        ),
-        within=found.within if found else unknown,
+        effects=effects,
+        within=everywhere.within if everywhere else _unknown(int(known.sum())),
         p_interaction=found.p_interaction if found else _NAN,
         p_reversal=found.p_reversal if found else _NAN,
-        note=f"{n_left_out} of {len(plan.strata)} strata could not be judged" if n_left_out else "",
+        note=f"{n_left_out} of {len(effects)} strata could not be judged" if n_left_out else "",
     )
+
+
+def _stratified(
+    units: Units,
+    rows: NDArray[np.bool_],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    plan: EvaluationPlan,
+) -> StratifiedEffect | None:
+    """Return the effects among some rows; None where these are too few."""
+    groups = None if units.groups is None else units.groups[rows]
+    if units.strata is None or rows.sum() < 4:
+        return None
+    if groups is not None and len(np.unique(groups)) < 2:
+        return None
+    return stratified_effect(
+        x[rows], y[rows], units.strata[rows], groups=groups, level=1.0 - plan.level
+    )
+
+
+def _unknown(n: int) -> Estimate:
+    return Estimate(_NAN, _NAN, _NAN, _NAN, n)
 
 
 def _enough(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
@@ -87,12 +103,3 @@ def _enough(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
         share = float(y.mean())
         return fewer * min(share, 1.0 - share) >= _MIN_EXPECTED
     return True
-
-
-def _by_number(found: StratifiedEffect | None) -> dict[int, StratumEffect]:
-    return {} if found is None else {int(one.stratum): one for one in found.strata}
-
-
-def _effect_of(found: StratifiedEffect | None, number: int, n: int) -> Estimate:
-    effect = _by_number(found).get(number)
-    return effect.effect if effect else Estimate(_NAN, _NAN, _NAN, _NAN, n)

@@ -18,9 +18,12 @@ from interp_embed.stats.columns import (
     column_separation,
 )
 from interp_embed.stats.crossfit import (
+    RidgeFit,
     ScoreGain,
     crossfit_gain,
+    crossfit_predictions,
     crossfit_score,
+    fit_ridge,
 )
 from interp_embed.stats.intervals import (
     Interval,
@@ -139,6 +142,7 @@ __all__ = [
     "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
+    "RidgeFit",
     "ScoreGain",
     "SeedStability",
     "SplitRows",
@@ -164,6 +168,7 @@ __all__ = [
     "corrected_difference",
     "corrected_prevalence",
     "crossfit_gain",
+    "crossfit_predictions",
     "crossfit_score",
     "demean_within",
     "detectable_coefficient",
@@ -173,6 +178,7 @@ __all__ = [
     "dsl_mean",
     "dsl_regression",
     "fit_model",
+    "fit_ridge",
     "inverse_frequency_weights",
     "joint_regression",
     "jonckheere_terpstra",
