@@ -173,16 +173,16 @@ class TestPairs:
 @pytest.fixture
 def sides(monkeypatch):
     """What the test read, of each study: discover and confirm documents."""
-    from interp_embed.hypotheses import study
+    from interp_embed.hypotheses import steps
 
     seen = []
-    original = study.evaluate_candidates
+    original = steps.evaluate_candidates
 
     def spy(candidates, confirm, activations, *, discover, **settings):
         seen.append((discover, confirm))
         return original(candidates, confirm, activations, discover=discover, **settings)
 
-    monkeypatch.setattr(study, "evaluate_candidates", spy)
+    monkeypatch.setattr(steps, "evaluate_candidates", spy)
     return seen
 
 
