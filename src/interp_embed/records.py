@@ -7,6 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+NO_FEATURE = -1
+"""Stands for the feature of a concept that comes from none: it has no activations, and its
+fidelity is NaN."""
+
 Json = Any
 """A value JSON can hold: numbers, strings, booleans, None, lists and dicts of them."""
 
@@ -47,7 +51,7 @@ class Label:
     """Short text saying what a feature responds to."""
 
     feature: int
-    """Index of the feature."""
+    """Index of the feature; ``NO_FEATURE`` (-1) of a concept that comes from none."""
     text: str
     """What a person or an annotator reads, such as ``mentions "waited", "host"``."""
     source: str
@@ -290,7 +294,7 @@ class Hypothesis:
     hypothesis: str
     """The concept in words: the feature's label."""
     feature: int
-    """Index of the feature in the SAE."""
+    """Index of the feature in the SAE; ``NO_FEATURE`` (-1) where it comes from none."""
     separation: Estimate
     """Mean target with the concept minus mean without it, Welch interval and p."""
     coefficient: Estimate
@@ -329,8 +333,8 @@ class Hypothesis:
     vif: float = float("nan")
     """Variance inflation of its column in the joint regression, >= 1."""
     stability: float = float("nan")
-    """Cosine similarity in [0, 1] of the feature to its match in SAEs trained with other seeds,
-    mean over seeds; NaN where none were trained."""
+    """How well SAEs of other seeds and sizes find the feature again: the correlation of its
+    activations with the most like ones there, on average, in [0, 1]; NaN if there is one SAE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ def test_planted_concepts_are_found_in_the_right_direction(planted_run):
         if f'"{word}"' in found.hypothesis
     }
 
-    assert direction == {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    expected = {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    assert direction.items() >= expected.items()
+    assert len(direction) <= len(expected) + 1  # one of twenty is found by chance
 
 
 def test_the_record_accounts_for_every_row_and_every_hypothesis(planted_run):

@@ -281,7 +281,7 @@ class TestLedger:
         steps = [(attempt.step, attempt.side) for attempt in study.ledger]
 
         assert steps == [
-            ("train features", "discover"),
+            ("learn features", "discover"),
             ("screen features", "discover"),
             ("label features", "discover"),
             ("keep labels that agree with their feature", "discover"),

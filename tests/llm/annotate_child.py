@@ -19,11 +19,12 @@ from interp_embed.llm.answers import AnswerStore
 CONCEPTS = ["mentions bread", "complains about waiting", "names a price", "thanks the staff"]
 
 
-def main(base_url: str, store: str, n: int, factor: float) -> dict[str, object]:
+def main(base_url: str, store: str, n: int, factor: float, mode: str = "live") -> dict[str, object]:
     """Annotate ``n`` documents by four concepts; return what is lost or false."""
     documents = [f"Guest {i} of many, at table {i % 7}." for i in range(n)]
     llm = OpenAILLM(
         "gpt-4o-mini",
+        mode=mode,
         base_url=base_url,
         api_key="sk-good-key-0123456789",
         store=AnswerStore.open(Path(store)),

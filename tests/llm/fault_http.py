@@ -22,6 +22,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
+    query: str = ""
 
 
 async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
@@ -38,7 +39,8 @@ async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
             body = await reader.readexactly(int(headers.get("content-length", "0")))
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
         return None
-    return HttpRequest(method, path.partition("?")[0], headers, body)
+    path, _, query = path.partition("?")
+    return HttpRequest(method, path, headers, body, query)
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fast_clock import FastClock
+from fault_batches import Batches
 from fault_calls import (
     Call,
     Supports,
@@ -54,6 +55,7 @@ from interp_embed.llm.clock import Clock, RealClock
 __all__ = [
     "FAULTS",
     "Arrival",
+    "Batches",
     "FaultServer",
     "Limits",
     "Stats",
@@ -101,6 +103,7 @@ class FaultServer:
         prices: USD per million prompt and completion tokens, reported as ``usage.cost``.
         late_s: How long the fault ``late`` takes.
         no_charge: Leave the ceiling out of what the token limit is charged.
+        batches: ``/files`` and ``/batches``; None for a server that has none.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class FaultServer:
         late_s: float = 150.0,
         embedding_size: int = 8,
         no_charge: bool = False,
+        batches: Batches | None = None,
     ) -> None:
         _check(faults or {})
         self._answer = answer or truth_answer(seed)
@@ -145,6 +149,7 @@ class FaultServer:
         self._late_s = late_s
         self._embedding_size = embedding_size
         self._no_charge = no_charge
+        self.batches = batches
         self._ledger = Ledger()
         self._outage = ""
         self._loop = asyncio.new_event_loop()
@@ -277,6 +282,12 @@ class FaultServer:
     ) -> bool:
         """Answer one request; False if the connection is over."""
         path = request.path.rstrip("/")
+        if self.batches is not None and path.startswith(("/v1/files", "/v1/batches")):
+            denied = self._denied(request.headers)
+            answer = denied or await self.batches.serve(request, self.clock, self._answer_row)
+            if answer is None:
+                reset(writer)
+            return answer is not None and await _send(writer, answer)
         try:
             body = json.loads(request.body) if request.body else {}
         except ValueError:
@@ -335,6 +346,15 @@ class FaultServer:
             return False
         done(reply.status)
         return await _send(writer, reply)
+
+    def _answer_row(self, call: Call) -> Reply:
+        """Answer a question of a batch: no limit counts, and no connection can break."""
+        at = self.clock.now()
+        sight = self._ledger.arrive(at, call.prompt, call.body)
+        fault = self._outage or self._choose_fault(call, sight)
+        reply = self._wrong(call) or ERRORS.get(fault) or self._reply(call, fault)
+        self._ledger.done(Seen(at, call.prompt, sight, fault, reply.status))
+        return reply
 
     async def _break(
         self, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

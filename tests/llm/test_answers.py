@@ -332,7 +332,7 @@ def test_a_newer_store_is_left_as_it_is(store):
     file.close()
     content = Path(store.path).read_bytes()
 
-    with pytest.raises(StoredFileError, match=r"newer interp_embed \(format 99; this one knows 1"):
+    with pytest.raises(StoredFileError, match=r"newer interp_embed \(format 99; this one knows 2"):
         AnswerStore.open(store.path)
     assert Path(store.path).read_bytes() == content
 
@@ -356,15 +356,30 @@ def test_an_older_store_is_brought_up_to_date_wholly_or_not_at_all(store):
 
     file = sqlite3.connect(store.path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
-        migrate(file, 1, migrations={1: first, 2: fails}, target=3)
-    assert read_version(file) == 1
-    migrate(file, 1, migrations={1: first}, target=2)
+        migrate(file, 2, migrations={2: first, 3: fails}, target=4)
     assert read_version(file) == 2
+    migrate(file, 2, migrations={2: first}, target=3)
+    assert read_version(file) == 3
     names = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
     assert "second" in names
     assert "third" not in names
     with pytest.raises(KeyError):
-        migrate(file, 2, migrations={1: first}, target=3)
+        migrate(file, 3, migrations={2: first}, target=4)
+
+
+def test_a_store_from_before_batches_keeps_its_answers_and_gets_their_tables(store):
+    store.add(call("k"))
+    store.close()
+    with sqlite3.connect(store.path) as file:
+        file.executescript(
+            "DROP TABLE batches; DROP TABLE batch_rows; UPDATE meta SET value = '1';"
+        )
+    file.close()
+
+    opened = AnswerStore.open(store.path)
+
+    assert set(opened.find(["k"])) == {"k"}
+    assert opened.add(call("l"))  # takes a row out of batch_rows
 
 
 def test_files_that_are_no_store_are_refused_and_kept(tmp_path):

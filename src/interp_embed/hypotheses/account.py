@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from interp_embed._fingerprint import digest_array, digest_settings, digest_texts
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.evaluate import Evaluation
+from interp_embed.hypotheses.features import FeatureSettings, LearnedFeatures
 from interp_embed.hypotheses.generate import Candidates
 from interp_embed.hypotheses.ledger import Opening, Recorded
 from interp_embed.hypotheses.prepare import Prepared
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.interpret import LLMRoles
 from interp_embed.records import Attempt, Json, RowCounts, Signal
-from interp_embed.sae import TrainedSAE, TrainingSettings
+from interp_embed.sae import TrainedSAE
 
 _VERSIONED = ("interp-embed", "numpy", "scipy", "scikit-learn", "statsmodels", "numba", "torch")
 
@@ -37,7 +38,7 @@ def count_rows(prepared: Prepared, n_discover: int, n_confirm: int) -> RowCounts
 
 def record_settings(
     settings: StudySettings,
-    training: TrainingSettings,
+    learning: FeatureSettings,
     prepared: Prepared,
     *,
     embedder: dict[str, Json],
@@ -52,7 +53,13 @@ def record_settings(
         record["select"] = getattr(settings.select, "__name__", "custom")
     return record | {
         "embedder": embedder,
-        "sae": asdict(training) | {"prefixes": list(training.prefixes)},
+        "sae": asdict(learning.training) | {"prefixes": list(learning.training.prefixes)},
+        "pool": {
+            "granularities": learning.granularities,
+            "repeats": learning.repeats,
+            "target_weight": learning.target_weight,
+            "merge_above": learning.merge_above,
+        },
         "groups": prepared.grouped,
         "positive": positive,
         "covariates": list(prepared.covariates.names),
@@ -88,11 +95,18 @@ def describe_opening(confirm: Corpus, plan: str, settings: dict[str, Json]) -> O
 
 
 def list_attempts(
-    sae: TrainedSAE, n_features: int, candidates: Candidates, evaluation: Evaluation
+    learned: LearnedFeatures, candidates: Candidates, evaluation: Evaluation
 ) -> tuple[Attempt, ...]:
     """Return everything tried, in order."""
+    n_trained = sum(len(sae.weights.decoder) for sae in learned.saes)
     return (
-        Attempt("train features", "discover", n_features, n_features - sae.report.n_dead),
+        Attempt(
+            "learn features",
+            "discover",
+            n_trained,
+            len(learned.stability) - learned.report.n_dead,
+            f"{len(learned.saes)} SAEs; {learned.n_merged} features do what another one does",
+        ),
         *candidates.attempts,
         Attempt(
             "test hypotheses",

@@ -77,12 +77,12 @@ def choose_labels(
             f"that no label can be chosen: {why_missing}"
         )
     # Of a pair counts what one text has and the other has not.
-    verdicts = np.maximum(less_other(_fill(annotations.verdicts), used.pairs), 0)
+    verdicts = np.maximum(less_other(fill_missing(annotations.verdicts), used.pairs), 0)
     faithful = _faithful(labels, verdicts, choosing.activations[read], n)
-    frequent = [i for i in faithful if _often_enough(verdicts[:, i])]
+    frequent = [i for i in faithful if often_enough(verdicts[:, i])]
     distinct = distinct_concepts(texts, verdicts, frequent)
     columns = screening_columns(used, kind=choosing.kind, control_length=choosing.control_length)
-    kept = _most_predictive(verdicts, list(distinct.columns), columns, n)
+    kept = most_predictive(verdicts, list(distinct.columns), columns, n)
     side = choosing.side
     return LabelChoice(
         kept=kept,
@@ -111,7 +111,7 @@ def choosing_rows(
     return np.sort(rng.choice(n_documents, DISCOVER_SAMPLE, replace=False))
 
 
-def _fill(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
+def fill_missing(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return verdicts with the concept's mean where one is missing: it then tells nothing."""
     known = np.isfinite(verdicts)
     means = np.where(known, verdicts, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -132,14 +132,26 @@ def _faithful(
     return np.flatnonzero(agreement >= enough).tolist()
 
 
-def _often_enough(verdicts: NDArray[np.float64]) -> bool:
+def often_enough(verdicts: NDArray[np.float64]) -> bool:
+    """Tell whether a concept is there, and absent, in enough documents to be pursued."""
     present = float(verdicts.sum())
     return _MIN_PRESENT <= present <= len(verdicts) - _MIN_PRESENT
 
 
-def _most_predictive(
+def most_predictive(
     verdicts: NDArray[np.float64], columns: list[int], targets: NDArray[np.float64], n: int
 ) -> list[int]:
+    """Return the n columns whose verdicts together predict the targets best, best first.
+
+    Args:
+        verdicts: Without missing ones, shape (n_documents, n_concepts).
+        columns: To choose from.
+        targets: As ``screening_columns`` gives them.
+        n: Columns wanted; fewer where there are fewer.
+
+    Raises:
+        InputError: There are none to choose from.
+    """
     if not columns:
         raise InputError(
             f"every label found occurs in fewer than {_MIN_PRESENT} documents or is "

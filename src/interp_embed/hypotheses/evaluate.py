@@ -24,6 +24,7 @@ from interp_embed.hypotheses.strata_effects import StrataFound, effects_in_strat
 from interp_embed.hypotheses.units import Units, check_confirm, make_units, other_text
 from interp_embed.interpret import Annotator, KeywordAnnotator, measure_fidelity
 from interp_embed.records import (
+    NO_FEATURE,
     ConceptGroup,
     Fidelity,
     Hypothesis,
@@ -182,6 +183,7 @@ def _fidelity(
     """Return how well each label tells where its feature fires.
 
     Of preferences a feature is of a text less the other of its pair: where the text alone has it.
+    Unknown of a concept that comes from no feature.
     """
     told = verdicts
     if confirm.pairs is not None:
@@ -189,11 +191,16 @@ def _fidelity(
         alone = ((verdicts == 1) & (other == 0)).astype(np.float32)
         told = np.where(np.isfinite(verdicts) & np.isfinite(other), alone, np.float32(np.nan))
     return tuple(
-        measure_fidelity(
-            told[:, column], activations[:, [candidate.label.feature]].toarray().ravel() > 0
-        )
+        _faithful(told[:, column], activations, candidate.label.feature)
         for column, candidate in enumerate(candidates.candidates)
     )
+
+
+def _faithful(told: NDArray[np.float32], activations: csr_matrix, feature: int) -> Fidelity:
+    if feature == NO_FEATURE:
+        n = int(np.isfinite(told).sum())
+        return Fidelity(*(_NAN,) * 7, n, len(told) - n)
+    return measure_fidelity(told, activations[:, [feature]].toarray().ravel() > 0)
 
 
 def _hypothesis(
@@ -230,6 +237,7 @@ def _hypothesis(
             level=plan.level,
         ),
         similar=candidate.similar,
+        stability=candidate.stability,
         vif=answer.vif,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed._fingerprint import digest_texts
@@ -57,6 +58,8 @@ class Candidate:
     examples: FeatureExamples
     similar: tuple[str, ...] = ()
     """Labels that say the same, on discover documents, and are not tested beside this one."""
+    stability: float = float("nan")
+    """How well SAEs of other seeds and sizes find the feature again, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +105,7 @@ def generate_candidates(
     annotator: Annotator | CalibratedAnnotator | None = None,
     tune: Corpus | None = None,
     tune_activations: csr_matrix | None = None,
+    stability: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Candidates:
     """Return up to n hypotheses about the target, from discover documents alone.
@@ -124,6 +128,7 @@ def generate_candidates(
         tune: Documents on which labels are chosen, which neither SAE nor labeller have seen;
             None: the discover documents.
         tune_activations: Of these.
+        stability: Of each feature over seeds, shape (n_features,), to be told with it.
         seed: Of the sample that a language model reads.
 
     Raises:
@@ -155,7 +160,8 @@ def generate_candidates(
     scores = dict(zip(selection.features.tolist(), selection.scores.tolist(), strict=True))
     return Candidates(
         candidates=tuple(
-            _candidate(found.labels, choice, i, scores, discover, activations) for i in choice.kept
+            _candidate(found.labels, choice, i, scores, discover, activations, stability)
+            for i in choice.kept
         ),
         n_screened=selection.n_live,
         n_labelled=len(selection.features),
@@ -194,6 +200,7 @@ def _candidate(
     scores: dict[int, float],
     discover: Corpus,
     activations: csr_matrix,
+    stability: NDArray[np.float64] | None,
 ) -> Candidate:
     label = labels[column]
     same = choice.distinct.merged[choice.distinct.columns.index(column)]
@@ -205,6 +212,7 @@ def _candidate(
             discover.documents, discover.rows, activations, label.feature, label=label.text
         ),
         similar=tuple(text for text in others if text != label.text),
+        stability=float("nan") if stability is None else float(stability[label.feature]),
     )
 
 

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Literal, get_args
 
 from interp_embed.errors import InputError
+from interp_embed.hypotheses.features import FeatureSettings
 from interp_embed.hypotheses.plan import Correction, Model
 from interp_embed.hypotheses.select import METHODS, ScoreFunction, SelectionMethod
 from interp_embed.sae import TrainingSettings
@@ -30,6 +31,13 @@ class StudySettings:
     rule: Literal["topk", "batch_topk"] = "batch_topk"
     """How they are chosen: k a document, or k on average over documents. Documents hold
     different numbers of concepts, and the latter recovers planted ones better."""
+    target_weight: float = 0.4
+    """How far features are aimed at the target (``FeatureSettings``); 0: not at all."""
+    granularities: int = 3
+    """SAEs of halved size beside the largest, it included; all are pooled."""
+    repeats: int = 2
+    """Times each is trained, from seeds of its own: more features to choose from, and each with
+    its stability."""
     select: SelectionMethod | ScoreFunction = "correlation"
     """How features are screened."""
     confirm_share: float = 0.4
@@ -76,14 +84,23 @@ class StudySettings:
         _check_one_of("without_signal", self.without_signal, ("go_on", "stop"))
         if isinstance(self.select, str) and self.select not in METHODS:
             raise InputError(f"select must be one of {', '.join(METHODS)}, but got {self.select!r}")
-        self.training(n_documents=_MANY if self.features is None else self.features)
+        self.learning(n_documents=_MANY if self.features is None else self.features)
 
-    def training(self, *, n_documents: int) -> TrainingSettings:
-        """Return the SAE's settings for a number of discover documents.
+    def learning(self, *, n_documents: int) -> FeatureSettings:
+        """Return how features are learned from a number of discover documents.
 
         Raises:
-            InputError: ``features`` or ``active`` are out of range, or ``n`` exceeds the features.
+            InputError: A setting of the SAEs is out of range, or ``n`` exceeds the features.
         """
+        one = self.rule != "batch_topk"  # others cannot be pooled
+        return FeatureSettings(
+            self._training(n_documents),
+            granularities=1 if one else self.granularities,
+            repeats=1 if one else self.repeats,
+            target_weight=self.target_weight,
+        )
+
+    def _training(self, n_documents: int) -> TrainingSettings:
         allowed = [size for size in _FEATURES if size * _DOCUMENTS_PER_FEATURE <= n_documents]
         default = max(allowed, default=_FEATURES[0])
         features = default if self.features is None else self.features

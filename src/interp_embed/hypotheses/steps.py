@@ -1,13 +1,11 @@
 """The steps of a study, in the order that keeps it honest.
 
-Look for a signal -> train the SAE on discover -> screen, label, choose -> fix what is tested ->
+Look for a signal -> learn features on discover -> screen, label, choose -> fix what is tested ->
 open confirm -> write to the ledger -> test.
 """
 
 import warnings
 from dataclasses import dataclass
-
-from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError, NoSignalWarning
 from interp_embed.hypotheses.account import (
@@ -21,6 +19,7 @@ from interp_embed.hypotheses.account import (
 )
 from interp_embed.hypotheses.corpus import Corpus, SealedSplit
 from interp_embed.hypotheses.evaluate import evaluate_candidates
+from interp_embed.hypotheses.features import FeatureSettings, learn_features
 from interp_embed.hypotheses.generate import (
     CalibratedAnnotator,
     generate_candidates,
@@ -28,12 +27,13 @@ from interp_embed.hypotheses.generate import (
 from interp_embed.hypotheses.ledger import Ledger, Recorded
 from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.hypotheses.prepare import Prepared
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.sides import StudyRows
 from interp_embed.hypotheses.signal import measure_signal
 from interp_embed.interpret import Annotator, LLMRoles
 from interp_embed.records import HypothesisStudy, Json, Signal
-from interp_embed.sae import Origin, TrainedSAE, TrainingSettings, train_sae
+from interp_embed.sae import Origin, TrainedSAE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class Asked:
     plan: EvaluationPlan
     target_name: str
     positive: str | None
-    training: TrainingSettings
+    learning: FeatureSettings
     embedder: dict[str, Json]
     """Identity of the embedder."""
     roles: LLMRoles | None
@@ -74,14 +74,20 @@ def run_study(
     sealed = SealedSplit(corpus, sides.split, sides.tune)
     discover, tune = sealed.discover, sealed.tune
     signal = _look_for_signal(discover, asked)
-    sae = train_sae(discover.embeddings, asked.training, progress=progress)
-
-    def encode(side: Corpus) -> csr_matrix:
-        return sae.weights.encode(side.embeddings, threads=settings.threads)
-
+    columns = screening_columns(
+        discover, kind=asked.plan.kind, control_length=settings.control_length
+    )
+    learned = learn_features(
+        discover.embeddings,
+        columns,
+        settings=asked.learning,
+        groups=discover.groups,
+        seed=settings.seed,
+        progress=progress,
+    )
     candidates = generate_candidates(
         discover,
-        encode(discover),
+        learned.activations,
         n=settings.n,
         select=settings.select,
         kind=asked.plan.kind,
@@ -89,12 +95,15 @@ def run_study(
         roles=asked.roles,
         annotator=asked.annotator,
         tune=tune,
-        tune_activations=None if tune is None else encode(tune),
+        tune_activations=(
+            None if tune is None else learned.encode(tune.embeddings, threads=settings.threads)
+        ),
+        stability=learned.stability,
         seed=settings.seed,
     )
     record = record_settings(
         settings,
-        asked.training,
+        asked.learning,
         prepared,
         embedder=asked.embedder,
         positive=asked.positive,
@@ -110,7 +119,7 @@ def run_study(
     evaluation = evaluate_candidates(
         candidates,
         confirm,
-        encode(confirm),
+        learned.encode(confirm.embeddings, threads=settings.threads),
         discover=discover,
         plan=asked.plan,
         annotator=candidates.annotator or (asked.roles.annotator if asked.roles else None),
@@ -124,7 +133,7 @@ def run_study(
         target_kind=asked.plan.kind,
         target_note=prepared.target.note,
         target_mean=float(confirm.target.mean()) if confirm.target.ndim == 1 else float("nan"),
-        training=sae.report,
+        training=learned.report,
         settings=record,
         provenance=record_provenance(prepared, corpus.embeddings, candidates),
         tried=candidates.n_screened,
@@ -135,7 +144,7 @@ def run_study(
         warnings=tell_warnings(
             prepared,
             settings,
-            sae=sae,
+            sae=learned.sae,
             candidates=candidates,
             evaluation=evaluation,
             signal=signal,
@@ -144,13 +153,14 @@ def run_study(
         classes=prepared.classes,
         model=evaluation.model,
         groups=evaluation.groups,
-        ledger=list_attempts(sae, asked.training.n_features, candidates, evaluation),
+        ledger=list_attempts(learned, candidates, evaluation),
         n_earlier=recorded.n_earlier,
         signal=signal,
         detectable=evaluation.detectable,
         strata_name=prepared.strata_name,
     )
-    return StudyRun(study, sae, Origin.of(discover.embeddings, asked.training, asked.embedder))
+    origin = Origin.of(discover.embeddings, asked.learning.training, asked.embedder)
+    return StudyRun(study, learned.sae, origin)
 
 
 def _look_for_signal(discover: Corpus, asked: Asked) -> Signal:

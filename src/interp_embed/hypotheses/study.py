@@ -102,8 +102,8 @@ def find_hypotheses(  # noqa: PLR0913 - all that can be known of the rows, by ke
     plan = _plan_evaluation(prepared, settings)
     sides = split_study(prepared, settings)
     discover = sides.split.discover
-    training = settings.training(n_documents=len(discover))
-    training.schedule(n_documents=len(discover))  # refuses more features than documents
+    learning = settings.learning(n_documents=len(discover))
+    learning.training.schedule(n_documents=len(discover))  # refuses more features than documents
     if embeddings is None:
         made = embed_rows(prepared, embedder, discover=discover, cache=cache, progress=progress)
     else:
@@ -113,7 +113,7 @@ def find_hypotheses(  # noqa: PLR0913 - all that can be known of the rows, by ke
         plan=plan,
         target_name=target_name,
         positive=positive,
-        training=training,
+        learning=learning,
         embedder=made.identity,
         roles=roles,
         annotator=annotator,

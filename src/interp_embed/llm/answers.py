@@ -104,6 +104,13 @@ class AnswerStore:
         """Where it is, or ``:memory:``."""
         return _MEMORY if self._file is None else str(self._file)
 
+    @property
+    def owner(self) -> str:
+        """Who this is to other processes, for claims."""
+        if self._pid != os.getpid():
+            self._adopt()
+        return self._owner
+
     def find(self, keys: Sequence[str]) -> dict[str, StoredCall]:
         """Return the calls that are stored, by key.
 
@@ -111,7 +118,7 @@ class AnswerStore:
             StoredFileError: The file cannot be read.
         """
         found: dict[str, StoredCall] = {}
-        with self._using() as connection:
+        with self.reading() as connection:
             for chunk in _chunks(keys):
                 for row in connection.execute(_FIND, (json.dumps(chunk),)):
                     found[row[0]] = as_call(row)
@@ -120,15 +127,16 @@ class AnswerStore:
     def add(self, call: StoredCall) -> bool:
         """Commit a call; False if one with this key is there, which then stays.
 
-        A claim on its key has served and is given up.
+        A claim on its key has served and is given up, and so has its place in a batch.
 
         Raises:
             StoredFileError: It could not be written: stop before more answers are paid for.
         """
         row = as_row(call)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             added = connection.execute(_ADD, row).rowcount == 1
             connection.execute("DELETE FROM claims WHERE key = ?", (call.key,))
+            connection.execute("DELETE FROM batch_rows WHERE key = ?", (call.key,))
         return added
 
     def claim(self, key: str, lease_s: float) -> bool:
@@ -140,11 +148,11 @@ class AnswerStore:
         Raises:
             StoredFileError: The file cannot be written to.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = connection.execute("SELECT owner FROM claims WHERE key = ?", (key,)).fetchone()
             now = time.time()
-            wish = {"key": key, "owner": self._owner, "until": now + lease_s, "now": now}
-            wish["gone"] = row[0] if row is not None and is_gone(row[0]) else self._owner
+            wish = {"key": key, "owner": self.owner, "until": now + lease_s, "now": now}
+            wish["gone"] = row[0] if row is not None and is_gone(row[0]) else self.owner
             return connection.execute(_CLAIM, wish).rowcount == 1
 
     def release(self, key: str) -> None:
@@ -153,8 +161,8 @@ class AnswerStore:
         Raises:
             StoredFileError: The file cannot be written to.
         """
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self.owner))
 
     def verdicts(
         self, judge: str, documents: Sequence[str], concepts: Sequence[str]
@@ -174,7 +182,7 @@ class AnswerStore:
         """
         rows, columns = _positions(documents), _positions(concepts)
         found: dict[tuple[int, int], bool] = {}
-        with self._using() as connection:
+        with self.reading() as connection:
             for chunk in _chunks(list(rows)):
                 wanted = {"judge": judge, "documents": json.dumps(chunk)}
                 wanted["concepts"] = json.dumps(list(columns))
@@ -215,7 +223,7 @@ class AnswerStore:
             (judge, sha, digest_text(concept), int(value), call, now)
             for concept, value in verdicts.items()
         ]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany(_ADD_TEXT, [(key, as_sql(text)) for key, text in texts.items()])
             connection.executemany(_ADD_VERDICT, rows)
 
@@ -226,7 +234,7 @@ class AnswerStore:
             StoredFileError: The file cannot be read.
         """
         select = "SELECT name, value FROM quirks WHERE provider = ? AND model = ? ORDER BY name"
-        with self._using() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select, (provider, model)).fetchall()
         return {name: json.loads(value) for name, value in rows}
 
@@ -238,7 +246,7 @@ class AnswerStore:
         """
         rows = [(provider, model, name, json.dumps(value)) for name, value in quirks.items()]
         if rows:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.executemany(_LEARN, rows)
 
     def token_ratio(self, model: str, kind: str) -> TokenRatio:
@@ -247,7 +255,7 @@ class AnswerStore:
         Raises:
             StoredFileError: The file cannot be read.
         """
-        with self._using() as connection:
+        with self.reading() as connection:
             calls, billed, estimated, completion = connection.execute(
                 _RATIO, (model, kind)
             ).fetchone()
@@ -265,7 +273,7 @@ class AnswerStore:
             StoredFileError: The file cannot be written to.
         """
         deleted = 0
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for chunk in _chunks(list(keys)):
                 connection.execute(_FORGET_VERDICTS, (json.dumps(chunk),))
                 deleted += connection.execute(_FORGET, (json.dumps(chunk),)).rowcount
@@ -277,7 +285,7 @@ class AnswerStore:
         Raises:
             StoredFileError: The file cannot be read.
         """
-        with self._using() as connection:
+        with self.reading() as connection:
             return summarise(connection, self.path)
 
     def export(self, path: Path | str) -> int:
@@ -292,7 +300,7 @@ class AnswerStore:
             InputError: The file's name ends otherwise, or it cannot be written.
             StoredFileError: The store cannot be read.
         """
-        with self._using() as connection:
+        with self.reading() as connection:
             return write_readable(connection, Path(path).expanduser())
 
     def close(self) -> None:
@@ -304,7 +312,7 @@ class AnswerStore:
             self._pid = os.getpid()
 
     @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """Give this thread the connection, and SQLite's errors a meaning."""
         if self._pid != os.getpid():
             self._adopt()
@@ -317,8 +325,9 @@ class AnswerStore:
                 raise explain(error, self.path) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._using() as connection:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread the connection for changes that are made wholly or not at all."""
+        with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

@@ -53,7 +53,8 @@ def as_sql(text: str) -> str | bytes:
     return text
 
 
-def _text(stored: str | bytes) -> str:
+def as_text(stored: str | bytes) -> str:
+    """Return the text that :func:`as_sql` made this of."""
     return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
 
 
@@ -74,7 +75,7 @@ def as_row(call: StoredCall) -> tuple[str | bytes | float | None, ...]:
 def as_call(row: Sequence[Json]) -> StoredCall:
     """Return the call that a row of the table ``calls`` holds."""
     key, provider, model, kind, *rest = row
-    request, text, finish_reason, refusal = (_text(value) for value in rest[:4])
+    request, text, finish_reason, refusal = (as_text(value) for value in rest[:4])
     use = TokenUse(*rest[4:9])
     return StoredCall(
         key, provider, model, kind, request, text, finish_reason, refusal, use, *rest[9:]

@@ -3,8 +3,29 @@
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 1
+VERSION = 2
 """Version of the tables below; raised with every change to them."""
+
+_BATCHES = """
+CREATE TABLE IF NOT EXISTS batches (
+    digest TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    quirks TEXT NOT NULL,
+    tokens REAL NOT NULL,
+    n_requests INTEGER NOT NULL,
+    file_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    expires_at REAL NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS batch_rows (
+    key TEXT PRIMARY KEY, batch TEXT NOT NULL, kind TEXT NOT NULL, request TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS batch_rows_by_batch ON batch_rows (batch);
+"""
+"""Batches sent to a provider, and of their questions those whose answer is not stored yet."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -62,19 +83,29 @@ LEFT JOIN calls ON calls.key = verdicts.call_key;
 """
 """Documents and concepts are known by the SHA-256 of their whole text."""
 
-KEPT_TABLES = ("calls", "texts", "verdicts", "quirks")
+KEPT_TABLES = ("calls", "texts", "verdicts", "quirks", "batches", "batch_rows")
 """What is saved from a damaged file; claims concern only runs that are going on."""
 
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: Mapping[int, Migration] = {}
+
+
+def _create(connection: sqlite3.Connection, tables: str) -> None:
+    for statement in tables.split(";\n"):
+        connection.execute(statement)
+
+
+def _add_batches(connection: sqlite3.Connection) -> None:
+    _create(connection, _BATCHES)
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_batches}
 """From each earlier version to the next; each runs within the transaction that also notes it."""
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables that are not there; two processes may do so at once."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in TABLES.split(";\n"):
-        connection.execute(statement)
+    _create(connection, _BATCHES + TABLES)
     connection.execute(
         "INSERT INTO meta VALUES ('version', ?) ON CONFLICT (name) DO NOTHING", (str(VERSION),)
     )

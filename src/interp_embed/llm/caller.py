@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 from interp_embed.errors import StoredFileError
+from interp_embed.llm.answered import as_stored, is_eaten
 from interp_embed.llm.answers import AnswerStore, StoredCall
-from interp_embed.llm.keys import request_json, request_key
+from interp_embed.llm.batch_sender import BatchSender
+from interp_embed.llm.keys import request_key
 from interp_embed.llm.quirks import Quirks
 from interp_embed.llm.records import Answer, Failure, Request
 from interp_embed.llm.replies import (
@@ -26,12 +27,10 @@ from interp_embed.llm.replies import (
 )
 from interp_embed.llm.run_state import RunState
 from interp_embed.llm.sender import Sender, Sent
-from interp_embed.llm.tokens import estimate_request
 from interp_embed.records import Json
 
 logger = logging.getLogger(__name__)
 
-_MAX_ATTEMPTS = 12
 _MAX_BACKOFF_S = 30.0
 _MAX_ENLARGED = 2
 _FIRST_ROOM = 1024
@@ -50,7 +49,7 @@ class Caller:
 
     def __init__(
         self,
-        sender: Sender,
+        sender: Sender | BatchSender,
         store: AnswerStore,
         state: RunState,
         *,
@@ -136,9 +135,7 @@ class Caller:
         call = self._known.pop(key, None) or self._store.find([key]).get(key)
         if call is None or (self._retry_failures and call.finish_reason in _FAILED):
             return None
-        if call.finish_reason in _FAILED:
-            return _failure(_FAILED[call.finish_reason], call.refusal)
-        return Answer(call.text, call.finish_reason, call.key, cached=True)
+        return _result(call, cached=True)
 
     async def _ask_server(self, key: str, request: Request) -> Answer | Failure:
         attempts, enlarged = 0, 0
@@ -149,19 +146,19 @@ class Caller:
             if not isinstance(sent, Sent):
                 return sent
             meaning = sent.meaning
-            if isinstance(meaning, Good) and _is_eaten(meaning) and enlarged < _MAX_ENLARGED:
+            if is_eaten(meaning) and enlarged < _MAX_ENLARGED:
                 enlarged += 1
                 self._make_room(request, sent.quirks)
-            elif isinstance(meaning, Good):
-                return self._keep(key, request, meaning, attempts=attempts + 1, sent=sent)
+            elif isinstance(meaning, Good | TooLong | Refused):
+                return self._keep(key, request, sent, attempts=attempts + 1)
             elif isinstance(meaning, Passing):
                 attempts += 1
-                if attempts >= _MAX_ATTEMPTS:
+                if attempts >= self._sender.max_attempts:
                     reason = f"{attempts} attempts failed, the last: {meaning.reason}"
                     return Failure("unusable", reason)
                 await self._back_off(attempts)
             else:
-                failure = await self._decide(key, request, meaning, sent.quirks)
+                failure = await self._decide(meaning, sent.quirks)
                 if failure is not None:
                     return failure
 
@@ -188,9 +185,7 @@ class Caller:
         longest = min(_MAX_BACKOFF_S, 0.5 * 2.0**attempts)
         await self.state.rest(self._jitter.uniform(0.1, longest))
 
-    async def _decide(
-        self, key: str, request: Request, meaning: Meaning, quirks: Quirks
-    ) -> Failure | None:
+    async def _decide(self, meaning: Meaning, quirks: Quirks) -> Failure | None:
         """Return why a question has no answer; None to ask again."""
         if isinstance(meaning, Limited):
             if not meaning.too_large:
@@ -199,10 +194,6 @@ class Caller:
                 self.stop(f"the account may not use this model: {meaning.reason}", fatal=True)
                 return self.state.stopped()
             return Failure("too_long", f"more than the account's limit allows: {meaning.reason}")
-        if isinstance(meaning, TooLong):
-            return self._keep_failure(key, request, "too_long", meaning.reason)
-        if isinstance(meaning, Refused):
-            return self._keep_failure(key, request, "refused", meaning.reason)
         if isinstance(meaning, Rejected):
             return self._reject(meaning)
         if isinstance(meaning, Unsupported):
@@ -262,55 +253,25 @@ class Caller:
         told = f"; it offers: {offered}" if names else "; check the name and the address"
         return f"{address.base_url} has no model {self._server.model!r} ({meaning.reason}){told}"
 
-    def _keep(
-        self, key: str, request: Request, good: Good, *, attempts: int, sent: Sent
-    ) -> Answer | Failure:
-        """Commit an answer before anybody reads it."""
-        self._rejected = 0
-        if self._quirks.headroom < (seen := 2 * (good.use.reasoning_tokens or 0)):
-            self._learn(replace(self._quirks, headroom=seen))
-        refused = bool(good.refusal)
-        call = self._call(key, request, good.text, "refused" if refused else good.finish_reason)
-        self._store.add(
-            replace(
-                call,
-                refusal=good.refusal,
-                use=good.use,
-                cost_usd=sent.cost_usd,
-                attempts=attempts,
-                latency_s=sent.latency_s,
-            )
-        )
-        if refused:
-            return _failure("refused", good.refusal)
-        return Answer(good.text, good.finish_reason, key, cached=False)
+    def _keep(self, key: str, request: Request, sent: Sent, *, attempts: int) -> Answer | Failure:
+        """Commit what came before anybody reads it."""
+        if isinstance(sent.meaning, Good):
+            self._rejected = 0
+            if self._quirks.headroom < (seen := 2 * (sent.meaning.use.reasoning_tokens or 0)):
+                self._learn(replace(self._quirks, headroom=seen))
+        call = as_stored(self._server, key, request, sent, attempts=attempts)
+        if call is None:  # pragma: no cover - the caller has seen to it
+            raise TypeError(f"{type(sent.meaning).__name__} is nothing to keep")
+        self._store.add(call)
+        return _result(call, cached=False)
 
-    def _keep_failure(
-        self, key: str, request: Request, kind: Literal["refused", "too_long"], reason: str
-    ) -> Failure:
-        reason = self._server.address.redact(reason)
-        self._store.add(replace(self._call(key, request, "", kind), refusal=reason))
-        return _failure(kind, reason)
 
-    def _call(self, key: str, request: Request, text: str, finish_reason: str) -> StoredCall:
-        return StoredCall(
-            key=key,
-            provider=self._server.address.provider,
-            model=self._server.model,
-            kind=request.kind,
-            request=request_json(request, self._server.identity),
-            text=text,
-            finish_reason=finish_reason,
-            estimated_tokens=estimate_request(request),
-            created_at=time.time(),
-        )
+def _result(call: StoredCall, *, cached: bool) -> Answer | Failure:
+    if call.finish_reason in _FAILED:
+        return _failure(_FAILED[call.finish_reason], call.refusal)
+    return Answer(call.text, call.finish_reason, call.key, cached=cached)
 
 
 def _failure(kind: Literal["refused", "too_long"], reason: str) -> Failure:
     told = "refused: " if kind == "refused" else ""
     return Failure(kind, f"{told}{reason[:300]}")
-
-
-def _is_eaten(answer: Good) -> bool:
-    """Return whether hidden reasoning took the whole ceiling."""
-    return answer.finish_reason == "length" and not answer.text.strip() and not answer.refusal

@@ -14,6 +14,11 @@ def claim_owner() -> str:
     return f"{_machine()} {os.getpid()} {secrets.token_hex(8)}"
 
 
+def is_here(owner: str) -> bool:
+    """Tell whether an owner is this very process."""
+    return owner.rpartition(" ")[0] == f"{_machine()} {os.getpid()}"
+
+
 def is_gone(owner: str) -> bool:
     """Tell whether an owner's process was on this machine and has ended."""
     machine, _, rest = owner.rpartition(" ")[0].rpartition(" ")

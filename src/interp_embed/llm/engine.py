@@ -10,8 +10,6 @@ from interp_embed.llm.caller import Caller
 from interp_embed.llm.protocol import Job
 
 T = TypeVar("T")
-_MOST_JOBS = 512
-"""Jobs open at once; how many calls are under way is the limiter's business."""
 
 
 class LoopThread:
@@ -53,7 +51,7 @@ class LoopThread:
 class JobRun(Generic[T]):
     """Jobs being run: as many open at once as make sense, each to its end."""
 
-    def __init__(self, jobs: Sequence[Job[T]], caller: Caller) -> None:
+    def __init__(self, jobs: Sequence[Job[T]], caller: Caller, *, most_open: int) -> None:
         self.n_done = 0
         self.n_jobs = len(jobs)
         self._calls_before = caller.state.usage.calls
@@ -61,6 +59,7 @@ class JobRun(Generic[T]):
         self._caller = caller
         self._results: dict[int, T] = {}
         self._next = 0
+        self._most_open = most_open
 
     @property
     def n_answered(self) -> int:
@@ -73,7 +72,7 @@ class JobRun(Generic[T]):
         A job that raises ends the run: nothing more is asked, and its error is raised when the
         calls under way are stored.
         """
-        workers = min(_MOST_JOBS, len(self._jobs))
+        workers = min(self._most_open, len(self._jobs))
         ended = await asyncio.gather(
             *(self._work() for _ in range(workers)), return_exceptions=True
         )

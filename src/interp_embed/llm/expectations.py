@@ -53,6 +53,10 @@ class Expectations:
             return seen.completion
         return min(request.max_tokens, _shortest(request.schema))
 
+    def has_seen(self, kind: str) -> bool:
+        """Return whether any call of a kind has been answered by this model, as far as is known."""
+        return self._of(kind).calls > 0 or self.store.token_ratio(self.model, kind).calls > 0
+
     def see(self, request: Request, use: TokenUse) -> None:
         """Learn from what a server counted."""
         if use.prompt_tokens is None or use.prompt_tokens == 0:

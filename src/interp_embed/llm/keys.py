@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from interp_embed._fingerprint import digest_text
 from interp_embed.errors import InputError
-from interp_embed.llm.records import Request
+from interp_embed.llm.records import Message, Request
 from interp_embed.records import Json
 
 
@@ -43,6 +43,20 @@ def request_json(request: Request, identity: Mapping[str, Json]) -> str:
         "temperature": None if request.temperature is None else float(request.temperature),
     }
     return _dump(content, sort_keys=False)
+
+
+def read_request(text: str, *, kind: str) -> Request:
+    """Return the request that :func:`request_json` wrote; its ``kind`` is not part of that."""
+    content = json.loads(text)
+    return Request(
+        kind,
+        tuple(Message(turn["role"], turn["content"]) for turn in content["messages"]),
+        content["max_tokens"],
+        schema=content["schema"],
+        temperature=content["temperature"],
+        sample=content["sample"],
+        parameters=content["parameters"],
+    )
 
 
 def _sorted(settings: Mapping[str, Json]) -> Json:

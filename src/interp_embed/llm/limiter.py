@@ -216,6 +216,15 @@ class Limiter:
         self._probing = self._probing or probe
         self._changed.set()
 
+    def seconds_for(self, n_calls: int, mean: Cost) -> tuple[float, str]:
+        """Return the seconds so many calls take, and the limit that binds; empty if none is known.
+
+        Args:
+            n_calls: Calls.
+            mean: Cost of one, on average.
+        """
+        return self.buckets.seconds_for(n_calls, mean, self._clock.now())
+
     def known_limits(self) -> list[Mapping[str, float | str]]:
         """Return the limits the server stated, for the store."""
         return [

@@ -3,38 +3,48 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 import math
 import os
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from tqdm.auto import tqdm
 
 from interp_embed._servers import ServerAddress, find_server
 from interp_embed.errors import InputError, Interrupted, LLMError, StoppedWarning
 from interp_embed.llm.answers import AnswerStore, StoredCall
-from interp_embed.llm.buckets import Cost
+from interp_embed.llm.batch_records import BatchRecords
+from interp_embed.llm.batch_sender import BatchSender
+from interp_embed.llm.batch_transport import BatchTransport, OpenAIBatches
 from interp_embed.llm.budget import Budget
 from interp_embed.llm.caller import Caller
 from interp_embed.llm.clock import Clock, RealClock
 from interp_embed.llm.engine import JobRun, LoopThread
+from interp_embed.llm.estimates import estimate_questions
 from interp_embed.llm.expectations import Expectations
 from interp_embed.llm.keys import request_key
 from interp_embed.llm.limiter import Limiter, say_duration
 from interp_embed.llm.limits import Counted, Window
 from interp_embed.llm.prices import find_price
 from interp_embed.llm.protocol import LLM, Job
-from interp_embed.llm.records import CostEstimate, Plan, TokenUse, Usage
+from interp_embed.llm.records import CostEstimate, Plan, Usage
 from interp_embed.llm.run_state import RunState
 from interp_embed.llm.sender import Sender, Server
 from interp_embed.llm.transport import OpenAITransport, Transport
 from interp_embed.llm.wording import describe_usage, say, say_money
 from interp_embed.records import Json
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+Mode = Literal["live", "batch"]
+_MOST_JOBS: Mapping[Mode, int] = {"live": 512, "batch": 100_000}
+"""Jobs open at once; how many calls are under way is the limiter's business. All those open make
+up the next batches."""
 _SLICE_S = 0.2
 _GRACE_S = 30.0
 
@@ -45,7 +55,7 @@ class _Parts:
 
     pid: int
     thread: LoopThread
-    sender: Sender
+    sender: Sender | BatchSender
     caller: Caller
     active: int = 0
     """Runs going on."""
@@ -62,6 +72,7 @@ class OpenAILLM:
         self,
         model: str,
         *,
+        mode: Mode = "live",
         base_url: str | None = None,
         api_key: str | None = None,
         store: AnswerStore | None = None,
@@ -80,6 +91,10 @@ class OpenAILLM:
 
         Args:
             model: Name the server knows, such as ``gpt-5-mini``.
+            mode: ``live`` asks call by call. ``batch`` puts many questions into one file, which
+                the provider answers within a day, at half the price and beside the limits: for
+                runs that nobody waits for. It may be ended and run again at any time. Answers of
+                one are answers of the other.
             base_url: None for ``OPENAI_BASE_URL``, or else OpenAI (or OpenRouter, if only its key
                 is set).
             api_key: None for the first of ``OPENAI_API_KEY``, ``OPENAI_KEY_SAE`` and
@@ -99,7 +114,8 @@ class OpenAILLM:
             progress: Show estimate and progress on the standard error stream.
             seed: Of the jitter between attempts.
             clock: Whose time counts; for tests.
-            transport: How to reach the server; for tests and for clients of your own.
+            transport: How to reach the server; for tests and for clients of your own. With
+                ``batch`` it must have the methods of a ``BatchTransport`` too.
 
         Raises:
             InputError: There is no key for a server that needs one, a number is out of range, or
@@ -108,6 +124,8 @@ class OpenAILLM:
         if not model.strip():
             raise InputError(f"model must be a name such as 'gpt-5-mini', but got {model!r}")
         _check_numbers(max_in_flight=max_in_flight, timeout_s=timeout_s)
+        _check_mode(mode, transport)
+        self._mode: Mode = mode
         self._address = find_server(
             base_url,
             api_key,
@@ -213,6 +231,8 @@ class OpenAILLM:
     ) -> "tuple[_Parts, JobRun[T], concurrent.futures.Future[list[T]]]":
         parts = self._open()
         stored = self._find(plan)
+        if self._mode == "live":
+            self._warn_of_batches(plan, stored)
         if self._progress and plan.requests:
             self._announce(plan, stored, parts)
         if parts.active == 0:
@@ -220,7 +240,7 @@ class OpenAILLM:
         parts.active += 1
         parts.caller.remember(stored)
         parts.caller.state.left = len(jobs)
-        run = JobRun(jobs, parts.caller)
+        run = JobRun(jobs, parts.caller, most_open=_MOST_JOBS[self._mode])
         return parts, run, parts.thread.submit(run.run())
 
     def _open(self) -> _Parts:
@@ -236,7 +256,7 @@ class OpenAILLM:
                 self._address, timeout_s=self._timeout_s
             )
             state = RunState(self._address, self._clock)
-            sender = Sender(
+            live = Sender(
                 Server(self._address, self._model, self.identity, self._price, self._timeout_s),
                 transport,
                 limiter=limiter,
@@ -244,6 +264,7 @@ class OpenAILLM:
                 expectations=Expectations(self.store, self._model),
                 state=state,
             )
+            sender = live if self._mode == "live" else self._in_batches(live, state)
             caller = Caller(
                 sender, self.store, state, retry_failures=self._retry_failures, seed=self._seed
             )
@@ -251,6 +272,14 @@ class OpenAILLM:
             weakref.finalize(self, _end, self._parts)
             self._recall_limits(limiter)
         return self._parts
+
+    def _in_batches(self, live: Sender, state: RunState) -> BatchSender:
+        transport = live.transport
+        batches = OpenAIBatches(transport) if isinstance(transport, OpenAITransport) else transport
+        if not isinstance(batches, BatchTransport):  # pragma: no cover - checked at the start
+            raise TypeError(f"{type(batches).__name__} has no batches")
+        tell = say if self._progress else logger.info
+        return BatchSender(live, batches, self.store, state, seed=self._seed, tell=tell)
 
     def _recall_limits(self, limiter: Limiter) -> None:
         known = self.store.quirks(self._address.provider, self._model).get("limits")
@@ -268,32 +297,31 @@ class OpenAILLM:
         self, plan: Plan, stored: Mapping[str, StoredCall], parts: _Parts
     ) -> CostEstimate:
         asked = {request_key(request, self.identity): request for request in plan.requests}
-        new = [request for key, request in asked.items() if key not in stored]
-        expect = parts.sender.expectations
-        prompt = sum(map(expect.prompt_tokens, new))
-        completion = sum(map(expect.completion_tokens, new))
-        ceiling = sum(request.max_tokens for request in new) + len(new) * parts.caller.headroom
-        seconds, limit = 0.0, ""
-        if new:
-            mean: Cost = {"requests": 1.0, "tokens": (prompt + ceiling) / len(new)}
-            now = self._clock.now()
-            seconds, limit = parts.sender.limiter.buckets.seconds_for(len(new), mean, now)
-        use = TokenUse(round(prompt), round(completion))
-        return CostEstimate(
-            calls=len(new),
-            cached=len(asked) - len(new),
-            prompt_tokens=round(prompt),
-            completion_tokens=round(completion),
-            cost_usd=None if self._price is None else self._price.cost(use),
-            price_note=self._price_note(),
-            minutes=seconds / 60 if limit else None,
-            limit=limit,
+        left = {key: request for key, request in asked.items() if key not in stored}
+        sent = self._on_their_way(left) if self._mode == "batch" else frozenset()
+        return estimate_questions(
+            [request for key, request in left.items() if key not in sent],
+            sender=parts.sender,
+            headroom=parts.caller.headroom,
+            cached=len(asked) - len(left),
+            on_their_way=len(sent),
         )
 
-    def _price_note(self) -> str:
-        if self._price is None:
-            return "price not known"
-        return self._price.note
+    def _on_their_way(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return which questions are in batches sent before."""
+        sent = BatchRecords(self.store).digests(self._address.provider, self._model)
+        return frozenset(key for key in keys if key in sent)
+
+    def _warn_of_batches(self, plan: Plan, stored: Mapping[str, StoredCall]) -> None:
+        keys = {request_key(request, self.identity) for request in plan.requests} - set(stored)
+        if sent := self._on_their_way(keys):
+            warnings.warn(
+                f"{len(sent):,} of these questions are in batches at the provider and are now "
+                "asked and paid for a second time; stop this, and run the same with "
+                'mode="batch" (--llm-batch) to collect them instead',
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _announce(self, plan: Plan, stored: Mapping[str, StoredCall], parts: _Parts) -> None:
         estimate = self._estimate(plan, stored, parts)
@@ -306,9 +334,7 @@ class OpenAILLM:
 
     def _show(self, bar: "tqdm[Any]", run: JobRun[T], parts: _Parts) -> None:
         if not bar.disable:
-            bar.set_postfix_str(
-                describe_usage(self.usage, parts.sender.limiter.under_way), refresh=False
-            )
+            bar.set_postfix_str(describe_usage(self.usage, parts.sender.under_way), refresh=False)
             bar.update(run.n_done - bar.n)
 
     def _wait(
@@ -353,8 +379,8 @@ class OpenAILLM:
         stored = f"{run.n_answered:,} answers came and are stored in {self.store.path}"
         left = f"{parts.caller.state.unasked:,} questions are left"
         return (
-            f"{stored}{say_money(self.usage)}; {left}. Run the same again to go on: only what is "
-            "missing is asked"
+            f"{stored}{say_money(self.usage)}; {left}{parts.sender.left_behind()}. Run the same "
+            "again to go on: only what is missing is asked"
         )
 
     def _tell(self, parts: _Parts, run: JobRun[T]) -> None:
@@ -391,7 +417,7 @@ def _end(parts: _Parts) -> None:
     if parts.thread.is_current:  # collected there, of all places
         parts.thread.loop.stop()
         return
-    closing = parts.thread.submit(parts.sender.transport.close())
+    closing = parts.thread.submit(parts.sender.close())
     with contextlib.suppress(TimeoutError):  # whoever is gone at the other end
         closing.result(timeout=2.0)
     parts.thread.stop()
@@ -406,6 +432,17 @@ def _budget(max_cost: float | Budget | None) -> Budget:
     if isinstance(max_cost, Budget):
         return max_cost
     return Budget() if max_cost is None else Budget(max_cost)
+
+
+def _check_mode(mode: str, transport: Transport | None) -> None:
+    if mode not in get_args(Mode):
+        raise InputError(f"mode must be one of {', '.join(get_args(Mode))}, but got {mode!r}")
+    own = transport is not None and not isinstance(transport, OpenAITransport)
+    if mode == "batch" and own and not isinstance(transport, BatchTransport):
+        raise InputError(
+            f'mode="batch" needs a transport with the methods of BatchTransport, but got '
+            f"{type(transport).__name__}; leave transport or mode out"
+        )
 
 
 def _check_numbers(*, max_in_flight: int, timeout_s: float) -> None:

@@ -49,6 +49,10 @@ class RunState:
             self.halt = Halt(self.address.redact(reason), fatal, again_s, error)
         self._halted.set()
 
+    def has_stopped(self) -> bool:
+        """Return whether nothing more is asked."""
+        return self.halt is not None
+
     def go_on(self) -> None:
         """Ask again, for another run."""
         self.halt = None
@@ -60,6 +64,10 @@ class RunState:
         self.unasked += 1
         reason = self.halt.reason if self.halt is not None else "the run was stopped"
         return Failure("stopped", f"{NOT_ASKED}: {reason}")
+
+    async def until_stopped(self) -> None:
+        """Wait for a stop."""
+        await self._halted.wait()
 
     async def rest(self, seconds: float) -> None:
         """Wait, unless the run is stopped."""

@@ -56,6 +56,9 @@ class Sent:
 class Sender:
     """Sends calls one server's way; tells limiter, breaker and budget what came."""
 
+    max_attempts = 12
+    """At one question, where what came may pass."""
+
     def __init__(
         self,
         server: Server,
@@ -93,10 +96,23 @@ class Sender:
         self._state.stop(reason, fatal=fatal, again_s=again_s, error=error)
         self.limiter.stop()
 
+    @property
+    def under_way(self) -> int:
+        """Calls sent and not yet answered."""
+        return self.limiter.under_way
+
+    def left_behind(self) -> str:
+        """Return what goes on at the provider after a run, in words; empty for nothing."""
+        return ""
+
     def abort(self) -> None:
         """Cut off the calls under way; they may have been paid for."""
         for send in list(self._sends):
             send.cancel()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.transport.close()
 
     async def send(
         self,
@@ -114,14 +130,8 @@ class Sender:
         """
         if self._state.halt is not None:
             return self._state.stopped()
-        worst = self._worst_cost(request, quirks())
-        if not await self._budget.reserve(worst):
-            self.stop(
-                "max_cost is $0, so that only what is stored is used"
-                if self._budget.limit == 0
-                else f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
-                f"spent, and the next call may cost ${worst:.4f}"
-            )
+        worst = self.worst_cost(request, quirks(), self.server.price)
+        if not await self.reserve(worst):
             return self._state.stopped()
         spent = 0.0
         try:
@@ -137,27 +147,44 @@ class Sender:
                 self.limiter.give_back(leave)
                 return None
             sent = await self._exchange(request, quirks(), leave)
-            sent = self._count(request, sent)
+            sent = self.count(request, sent, self.server.price)
             # A call that broke off after it was sent may be on the bill: the limit counts it.
             spent = worst if sent.maybe_paid else sent.cost_usd or 0.0
         finally:
             self._budget.settle(worst, spent)
         return sent
 
+    async def reserve(self, worst: float) -> bool:
+        """Set money aside for a call; False, and the run is ended, where there is too little."""
+        if await self._budget.reserve(worst):
+            return True
+        self.stop(
+            "max_cost is $0, so that only what is stored is used"
+            if self._budget.limit == 0
+            else f"max_cost is ${self._budget.limit:g}, of which ${self._budget.spent:.4f} are "
+            f"spent, and the next call may cost ${worst:.4f}"
+        )
+        return False
+
+    def settle(self, reserved: float, spent: float) -> None:
+        """Give money back that was set aside, less what was spent."""
+        self._budget.settle(reserved, spent)
+
     def _weight(self, request: Request, quirks: Quirks) -> Cost:
         prompt = self.expectations.prompt_tokens(request)
         return {"requests": 1.0, "tokens": prompt + request.max_tokens + quirks.headroom}
 
-    def _worst_cost(self, request: Request, quirks: Quirks) -> float:
-        if self.server.price is None:
+    def worst_cost(self, request: Request, quirks: Quirks, price: Price | None) -> float:
+        """Return the most a call may cost, dollars; 0 where no price is known."""
+        if price is None:
             return 0.0
         prompt = self.expectations.most_prompt_tokens(request)
         use = TokenUse(prompt, request.max_tokens + quirks.headroom)
-        cost = self.server.price.cost(use)
+        cost = price.cost(use)
         if cost is not None:
             return cost
         # Longer than the price is for: servers then ask up to twice as much.
-        return 2 * (replace(self.server.price, max_prompt_tokens=None).cost(use) or 0.0)
+        return 2 * (replace(price, max_prompt_tokens=None).cost(use) or 0.0)
 
     async def _exchange(self, request: Request, quirks: Quirks, leave: Pass) -> Sent:
         timeout = self._timeout_s()
@@ -237,13 +264,13 @@ class Sender:
                 f"the server has refused every call for a quarter of an hour: {meaning.reason}"
             )
 
-    def _count(self, request: Request, sent: Sent) -> Sent:
+    def count(self, request: Request, sent: Sent, price: Price | None) -> Sent:
         """Count an answer's tokens and money; return it with its dollars."""
         if not isinstance(sent.meaning, Good):
             return sent
         use = sent.meaning.use
         self.expectations.see(request, use)
-        dollars = call_cost(use, self.server.price)
+        dollars = call_cost(use, price)
         wasted = not sent.meaning.text.strip() or bool(sent.meaning.refusal)
         self._state.usage = replace(
             self._state.usage,

@@ -1,8 +1,8 @@
 """The one seam to the network: a body goes out, whatever comes back is a reply."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from interp_embed._servers import ServerAddress
 from interp_embed.records import Json
@@ -76,11 +76,21 @@ class OpenAITransport:
 
     async def send(self, body: Mapping[str, Json]) -> Reply:
         """Return the reply to a chat completion; what fails on the way is a reply too."""
+        return await self.exchange(
+            lambda client: client.chat.completions.with_raw_response.create(**body)
+        )
+
+    async def exchange(self, call: "Callable[[AsyncOpenAI], Awaitable[Any]]") -> Reply:
+        """Return the reply to any call of the client; what fails on the way is a reply too.
+
+        Args:
+            call: Makes it, ``with_raw_response``.
+        """
         client = self._open()
         from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
         try:
-            raw = await client.chat.completions.with_raw_response.create(**body)
+            raw = await call(client)
         except APIStatusError as error:
             return Reply(error.status_code, error.response.text, _lowered(error.response.headers))
         except APITimeoutError:
