@@ -49,9 +49,11 @@ def test_the_sae_grows_with_the_documents(n_documents, features):
 
 
 def test_every_setting_reaches_the_trainer():
-    training = StudySettings(
-        features=40, active=3, rule="topk", max_epochs=7, seed=5, threads=2
-    ).learning(n_documents=100).training
+    training = (
+        StudySettings(features=40, active=3, rule="topk", max_epochs=7, seed=5, threads=2)
+        .learning(n_documents=100)
+        .training
+    )
 
     assert (training.n_features, training.k, training.rule) == (40, 3, "topk")
     assert (training.max_epochs, training.seed, training.threads) == (7, 5, 2)

@@ -24,7 +24,8 @@ from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import Selection, select_features
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.hypotheses.signal import measure_signal
-from interp_embed.hypotheses.study import StudyRun, find_hypotheses
+from interp_embed.hypotheses.steps import StudyRun
+from interp_embed.hypotheses.study import find_hypotheses
 from interp_embed.hypotheses.target_kinds import Target
 from interp_embed.hypotheses.targets import understand_target
 
