@@ -191,7 +191,7 @@ def estimate_proposals(
     settings = settings or ProposalSettings()
     inquiries = _inquiries(discover, n, settings, seed)
     requests = tuple(inquiry.first_request() for inquiry in inquiries)
-    read = choosing_rows(len(discover), sampled=True, seed=seed)
+    read = choosing_rows(len(discover), sampled=True, seed=seed, pairs=discover.pairs)
     texts = [discover.documents[row] for row in read]
     concepts = [f"{_TYPICAL_CONCEPT} ({number})" for number in range(_n_asked(inquiries))]
     parts = [
