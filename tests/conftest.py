@@ -37,6 +37,14 @@ TEMPLATE = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache_folder(tmp_path_factory):
+    """What the library keeps between runs is not the user's, and starts empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INTERP_EMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")

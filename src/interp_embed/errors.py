@@ -7,8 +7,9 @@ InterpEmbedError
 ├── MissingExtraError     an optional package is not installed (also an ImportError)
 └── LLMError              a language model's server cannot be used at all (also a RuntimeError)
 
-Beside them: Interrupted, a KeyboardInterrupt that carries what was finished, and StoppedWarning, of
-a run that ended early and returned what it had.
+Beside them: Interrupted, a KeyboardInterrupt that carries what was finished, StoppedWarning, of a
+run that ended early and returned what it had, and NoSignalWarning, before anything is spent on a
+target that the texts do not predict.
 """
 
 from typing import Any
@@ -43,6 +44,10 @@ class LLMError(InterpEmbedError, RuntimeError):
 
 class StoppedWarning(UserWarning):
     """A run ended before all was asked; the message says why, and how to go on."""
+
+
+class NoSignalWarning(UserWarning):
+    """Nothing in the texts is seen to predict the target: a study may find nothing, or chance."""
 
 
 class Interrupted(KeyboardInterrupt):

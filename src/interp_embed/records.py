@@ -329,8 +329,8 @@ class Hypothesis:
     vif: float = float("nan")
     """Variance inflation of its column in the joint regression, >= 1."""
     stability: float = float("nan")
-    """Cosine similarity in [0, 1] of the feature to its match in SAEs trained with other seeds,
-    mean over seeds; NaN where none were trained."""
+    """How well SAEs of other seeds and sizes find the feature again: the correlation of its
+    activations with the most like ones there, on average, in [0, 1]; NaN if there is one SAE."""
 
 
 @dataclass(frozen=True, slots=True)

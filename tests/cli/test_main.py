@@ -3,7 +3,7 @@ from click.testing import CliRunner
 
 from interp_embed.cli import main
 
-COMMANDS = ["demo", "hypotheses", "encode", "label", "top", "info", "convert"]
+COMMANDS = ["demo", "hypotheses", "table", "encode", "label", "top", "info", "convert"]
 
 
 def run(*arguments):

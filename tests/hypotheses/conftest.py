@@ -32,7 +32,8 @@ class Planted:
     embeddings: np.ndarray
 
     def study(self, **changes):
-        given = {"embeddings": self.embeddings, "settings": TINY, "progress": False, **changes}
+        given = {"embeddings": self.embeddings, "settings": TINY, "progress": False, "ledger": None}
+        given |= changes
         texts, target = given.pop("texts", self.texts), given.pop("target", self.target)
         return find_hypotheses(texts, target, **given)
 

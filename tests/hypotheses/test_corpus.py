@@ -79,3 +79,27 @@ def test_shared_rows_and_shared_groups_are_refused(make_corpus):
     with pytest.raises(SealedRowsError, match="1 groups .* on both sides"):
         check_separate(one, make_corpus("cd", [2, 3], first_row=5, groups=[2, 7]))
     check_separate(one, make_corpus("cd", [2, 3], first_row=5))
+
+
+def test_tune_documents_are_a_third_part(corpus):
+    sealed = SealedSplit(corpus, SplitRows(np.array([0, 2]), np.array([1, 3])), np.array([4, 5]))
+
+    assert sealed.tune.rows.tolist() == [14, 15]
+    assert sealed.discover.rows.tolist() == [10, 12]
+
+
+def test_without_tune_documents_there_are_none(sealed):
+    assert sealed.tune is None
+
+
+@pytest.mark.parametrize("tune", [[2, 5], [5, 1]])
+def test_a_document_in_two_parts_is_refused(corpus, tune):
+    with pytest.raises(SealedRowsError, match="1 documents were used"):
+        SealedSplit(corpus, SplitRows(np.array([0, 2]), np.array([1, 3])), np.array(tune))
+
+
+def test_a_group_in_two_of_three_parts_is_refused(make_corpus):
+    corpus = make_corpus("abcd", range(4), groups=[0, 1, 2, 2])
+
+    with pytest.raises(SealedRowsError, match="1 groups .* on both sides"):
+        SealedSplit(corpus, SplitRows(np.array([0, 2]), np.array([1])), np.array([3]))

@@ -143,7 +143,6 @@ def changed(position, value):
         (changed(7, np.nan), "finite"),
         (changed(7, np.inf), "finite"),
         (TARGET[:399], "399"),
-        (TARGET[:, None], "target"),
         (["a"] * 400, "target"),
     ],
 )
@@ -177,3 +176,30 @@ def test_dense_and_negative_activations_are_refused(method):
 def test_methods_that_cannot_be_used_are_refused(method, message):
     with pytest.raises(InputError, match=message):
         select_features(ACTIVATIONS, TARGET, n=3, method=method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_several_columns_the_one_that_a_feature_goes_with_most_counts(method):
+    rng = np.random.default_rng(3)
+    features = sorted(set(range(60)) - PLANTED)[:2]
+    second = ACTIVATIONS[:, features].toarray().sum(axis=1) + 0.5 * rng.standard_normal(400)
+    columns = np.column_stack([TARGET / TARGET.std(), -second / second.std()])
+
+    selection = select_features(ACTIVATIONS, columns, n=7, method=method)
+
+    assert set(selection.features.tolist()) == PLANTED | set(features)
+    signs = dict(zip(selection.features.tolist(), np.sign(selection.scores), strict=True))
+    assert all(signs[feature] == (-1 if feature in features else 1) for feature in signs)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_column_of_a_matrix_is_as_a_vector(method):
+    one = select_features(ACTIVATIONS, TARGET, n=9, method=method)
+    same = select_features(ACTIVATIONS, TARGET[:, None], n=9, method=method)
+
+    assert one.features.tolist() == same.features.tolist()
+
+
+def test_a_constant_column_is_refused():
+    with pytest.raises(InputError, match="the target is 0 on every document"):
+        select_features(ACTIVATIONS, np.column_stack([TARGET, np.zeros(400)]), n=3)

@@ -163,6 +163,7 @@ def test_tfidf_needs_no_model(planted):
         planted.target,
         embedder="tfidf",
         settings=replace(TINY, features=16),
+        ledger=None,
         progress=False,
     ).study
 
@@ -198,6 +199,7 @@ def test_fewer_hypotheses_than_asked_for_are_explained(planted):
 
 
 CLASSES = ["red", "green", "blue", "grey"]
+RARE = ["red"] * 10 + ["green", "blue", "grey"] * 130
 
 
 @pytest.mark.parametrize(
@@ -214,9 +216,9 @@ CLASSES = ["red", "green", "blue", "grey"]
         ({"target": ["yes"] * 400}, "'target' is constant: all 400 usable rows"),
         ({"target": [None] * 400}, "no usable value in 400 rows"),
         ({"target": [float("nan")] * 400}, "no usable value in 400 rows"),
-        ({"target": CLASSES * 100}, "has 4 classes.*positive='red'"),
+        ({"target": RARE}, "has 4 classes.*positive='green'"),
         ({"target": CLASSES * 100, "positive": "rad"}, "did you mean 'red'"),
-        ({"target": [[1]] * 400}, "holds a list in row 0"),
+        ({"target": [{"a": 1}] * 400}, "holds a dict in row 0"),
         ({"target": [1] * 10 + [0] * 390}, "10 of one class and 390 of the other.*at least 20"),
         ({"groups": [1] * 399}, "there are 400 texts but 399 values in column 2"),
         ({"groups": ["all"] * 400}, "all 400 rows are in one group"),

@@ -175,14 +175,15 @@ def test_a_class_that_is_called_na_can_be_asked_for():
         (["joy", "fear", "x"], {"positive": "joi"}, "no class 'joi'; did you mean 'joy'"),
         (["joy", "joy"], {"positive": "joy"}, "constant"),
         ([1, 2], {"positive": "1", "kind": "numeric"}, "leave out kind"),
-        ([1, 2], {"kind": "ordinal"}, "kind must be"),
+        ([1, 2], {"kind": "rank"}, "kind must be one of auto, numeric, binary, count"),
         ([datetime.date(2020, 1, 1), 1], {}, "holds a date in row 0"),
         (pd.to_datetime(pd.Series(["2020-01-01"])), {}, "holds a Timestamp in row 0"),
-        ([1, [2]], {}, "holds a list in row 1"),
+        ([1, [2]], {}, "holds 1 in row 0, and no list of labels"),
+        (["a;b", ["a"]], {}, "holds the text 'a;b' in row 0, between lists"),
         ([{"a": 1}], {}, "holds a dict in row 0"),
         ([1j, 2], {}, "holds a complex in row 0"),
         ("abc", {}, "must be one column"),
-        (pd.DataFrame({"a": [1]}), {}, "must be one column"),
+        (pd.DataFrame({"a": [1]}), {"kind": "numeric"}, "must be one column"),
         (np.ones((2, 2)), {}, "must be one column"),
     ],
 )
@@ -205,7 +206,7 @@ def test_what_is_no_target_is_refused(values, settings, message):
         | st.decimals()
         | st.sampled_from(["yes", "no", "1", "0", "NA", " ", "1e999"])
     ),
-    st.sampled_from(["auto", "numeric", "binary"]),
+    st.sampled_from(["auto", "numeric", "binary", "count", "ordinal", "preference"]),
 )
 def test_any_values_are_understood_row_by_row_or_refused(values, kind):
     try:
@@ -219,6 +220,10 @@ def test_any_values_are_understood_row_by_row_or_refused(values, kind):
     assert not np.isinf(target.values).any()
     usable = target.values[~np.isnan(target.values)]
     assert np.unique(usable).size >= 2
+    if target.kind in ("count", "ordinal"):
+        assert (usable == np.floor(usable)).all()
+    if target.kind == "preference":
+        assert set(usable) == {0.0, 1.0}
     if target.kind == "binary":
         assert set(usable) == {0.0, 1.0}
         assert len(target.classes) == 2

@@ -2,19 +2,28 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from interp_embed.records import (
+    Attempt,
+    ClassEffect,
+    ConceptGroup,
+    ControlledEffect,
     DroppedDocument,
     Estimate,
     Example,
     Fidelity,
     Hypothesis,
     HypothesisStudy,
+    ModelSummary,
+    NamedEffect,
     RowCounts,
     Scores,
+    Signal,
+    StrataEffects,
     TrainingReport,
 )
 
@@ -100,6 +109,125 @@ def make_study(**changes: Any) -> HypothesisStudy:
         "warnings": ("10 annotations failed and were left out.",),
     }
     return HypothesisStudy(**{**given, **changes})
+
+
+def make_rich_study(**changes: Any) -> HypothesisStudy:
+    """A study with everything a report can show but several classes."""
+    waited, delicious, rude, brunch, parking = (make_hypothesis(index) for index in range(5))
+    hypotheses = (
+        replace(
+            waited,
+            p=0.0004,
+            vif=1.4,
+            stability=0.91,
+            similar=('mentions "waiting", "hostess"', 'mentions "wait", "seated"'),
+            controlled=ControlledEffect(
+                ("length",), Estimate(-0.45, -0.6, -0.3, 1e-6, 800), 0.262, False
+            ),
+            strata=StrataEffects(
+                effects=(
+                    NamedEffect("Cafés", Estimate(-0.7, -0.95, -0.45, 1e-6, 500)),
+                    NamedEffect("Bars", Estimate(0.31, 0.05, 0.57, 0.02, 300)),
+                ),
+                within=Estimate(-0.33, -0.52, -0.14, 0.001, 800),
+                p_interaction=0.0003,
+                q_interaction=0.0015,
+                varies=True,
+                sign_reversal=True,
+                note="1 stratum has fewer than 20 documents: Trucks",
+            ),
+        ),
+        replace(delicious, p=0.0002, vif=2.1, stability=0.31),
+        replace(
+            rude,
+            p=0.003,
+            vif=8.3,
+            controlled=ControlledEffect(
+                ("length", "price"), Estimate(-0.05, -0.3, 0.2, 0.7, 800), 0.95, True
+            ),
+        ),
+        replace(brunch, p=0.41, coefficient=Estimate(-0.2, -0.35, -0.05, 0.41, 800),
+                separation=Estimate(0.3, 0.1, 0.5, 0.01, 800)),
+        replace(parking, p=0.83),
+    )  # fmt: skip
+    names = tuple(item.hypothesis for item in hypotheses)
+    given: dict[str, Any] = {
+        "hypotheses": hypotheses,
+        "model": ModelSummary(
+            family="linear",
+            estimator="least squares",
+            errors="cluster-robust",
+            effect="difference in the target",
+            covariates=("length", "price"),
+            n=792,
+            n_groups=301,
+            r2=0.312,
+            condition_number=34.2,
+            note="price level 4 was left out: no document has it",
+        ),
+        "groups": (
+            ConceptGroup((names[0], names[2]), 0.00002, 0.00004, True),
+            ConceptGroup((names[3], names[4]), 0.3, 0.3, False),
+        ),
+        "ledger": (
+            Attempt("train the SAE", "discover", 3, 1, "256 features, 58 epochs"),
+            Attempt("screen features", "discover", 244, 60),
+            Attempt("label features", "discover", 60, 51, "9 have no telling words"),
+            Attempt("choose among labels", "tune", 51, 5),
+            Attempt("test hypotheses", "confirm", 5, 3),
+        ),
+        "n_earlier": 2,
+        "signal": Signal("r2", 0.55, 0.0002, True, 1200),
+        "detectable": 0.121,
+        "strata_name": "venue",
+    }
+    return make_study(**{**given, **changes})
+
+
+def make_class_study(**changes: Any) -> HypothesisStudy:
+    """A study of a target with three classes."""
+    names = ("sport", "trade", "=arts")
+    effects = tuple(
+        ClassEffect(
+            name,
+            Estimate(value, value - 0.05, value + 0.05, 0.001, 800),
+            Estimate(value / 2, value / 2 - 0.06, value / 2 + 0.06, 0.02, 800),
+            0.03,
+        )
+        for name, value in zip(names, (0.21, -0.14, -0.07), strict=True)
+    )
+    first = make_hypothesis(
+        p=0.0007,
+        q=0.0014,
+        about="sport",
+        by_class=effects,
+        separation=effects[0].separation,
+        coefficient=effects[0].coefficient,
+    )
+    given: dict[str, Any] = {
+        "hypotheses": (first,),
+        "target_name": "section",
+        "target_kind": "multiclass",
+        "target_note": "one of 3 classes",
+        "target_mean": NAN,
+        "classes": names,
+        "scores": Scores("auc", 0.93, 0.88, 0.79, 0.55, 800),
+        "model": ModelSummary(
+            "multinomial", "maximum likelihood", "model", "log odds ratio against the first class",
+            ("length",), 800, None, 0.4, 4.1,
+        ),
+    }  # fmt: skip
+    return make_study(**{**given, **changes})
+
+
+@pytest.fixture
+def rich_study() -> HypothesisStudy:
+    return make_rich_study()
+
+
+@pytest.fixture
+def class_study() -> HypothesisStudy:
+    return make_class_study()
 
 
 @pytest.fixture(name="make_example")

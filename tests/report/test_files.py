@@ -1,7 +1,7 @@
 import pytest
 
 from interp_embed.errors import InputError
-from interp_embed.report import StudyFiles, render_html, write_study
+from interp_embed.report import StudyFiles, render_html, write_regression_table, write_study
 
 
 def test_three_files_are_written_and_nothing_else(make_study, tmp_path):
@@ -37,3 +37,22 @@ def test_a_study_that_cannot_be_written_leaves_the_old_files(make_study, tmp_pat
         write_study(make_study(hypotheses=(), settings={"model": object()}), tmp_path)
 
     assert files.hypotheses.read_bytes() == before
+
+
+def test_classes_and_strata_are_written_where_there_are_any_and_do_not_outlive_them(
+    class_study, rich_study, make_study, tmp_path
+):
+    assert write_study(class_study, tmp_path).classes == tmp_path / "classes.csv"
+    rich = write_study(rich_study, tmp_path)
+
+    assert (rich.classes, rich.strata) == (None, tmp_path / "strata.csv")
+    assert not (tmp_path / "classes.csv").exists()
+    write_study(make_study(), tmp_path)
+    assert not (tmp_path / "strata.csv").exists()
+
+
+def test_the_regression_table_is_written_in_three_forms(rich_study, tmp_path):
+    paths = write_regression_table(rich_study, tmp_path)
+
+    assert [path.name for path in paths] == ["regression.tex", "regression.md", "regression.csv"]
+    assert all(path.read_text(encoding="utf-8") for path in paths)

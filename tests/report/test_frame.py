@@ -1,10 +1,19 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 
 from interp_embed.records import Estimate
-from interp_embed.report import HYPOTHESIS_COLUMNS, hypotheses_frame, write_study
+from interp_embed.report import (
+    CLASS_COLUMNS,
+    HYPOTHESIS_COLUMNS,
+    STRATA_COLUMNS,
+    classes_frame,
+    hypotheses_frame,
+    strata_frame,
+    write_study,
+)
 
 
 def _cells(study, directory):
@@ -29,6 +38,16 @@ def test_columns_are_the_public_contract(make_study):
         "prevalence",
         "fidelity_f1",
         "n",
+        "about",
+        "controlled",
+        "controlled_low",
+        "controlled_high",
+        "explained_away",
+        "q_interaction",
+        "sign_reversal",
+        "vif",
+        "stability",
+        "n_similar",
     ]
 
     assert list(hypotheses_frame(make_study()).columns) == contract
@@ -64,7 +83,8 @@ def test_csv_reads_back_as_the_same_numbers(make_hypothesis, make_study, tmp_pat
 
     frame = hypotheses_frame(study)
     for name in frame.columns[frame.dtypes == "float64"]:
-        assert [float(row[name]) for row in cells] == list(frame[name])
+        read = [float(row[name] or "nan") for row in cells]
+        np.testing.assert_array_equal(read, frame[name])
     assert float(cells[0]["separation_p"]) == 5e-324
 
 
@@ -101,3 +121,45 @@ def test_half_characters_become_visible(make_hypothesis, make_study, tmp_path):
     study = make_study(hypotheses=(make_hypothesis(hypothesis="half \ud83d, nul \x00"),))
 
     assert _cells(study, tmp_path)[0]["hypothesis"] == "half \ufffd, nul \u2400"
+
+
+def test_what_was_not_asked_for_is_empty_not_false(make_study, rich_study, tmp_path):
+    plain = _cells(make_study(), tmp_path / "plain")[0]
+    rich = _cells(rich_study, tmp_path / "rich")
+
+    later = HYPOTHESIS_COLUMNS[HYPOTHESIS_COLUMNS.index("about") :]
+    assert {name: plain[name] for name in later} == dict.fromkeys(later, "") | {"n_similar": "0"}
+    assert [row["explained_away"] for row in rich] == ["False", "", "True", "", ""]
+    assert [row["sign_reversal"] for row in rich] == ["True", "", "", "", ""]
+    assert (rich[0]["controlled"], rich[0]["vif"], rich[0]["n_similar"]) == ("-0.45", "1.4", "2")
+
+
+def test_p_is_what_q_corrects(make_hypothesis, make_study, class_study):
+    coefficient = Estimate(0.25, -0.5, 1.0, 0.5, 80)
+    old = make_hypothesis(coefficient=coefficient)
+    wald = make_hypothesis(coefficient=coefficient, p=0.04)
+    classes = make_hypothesis(coefficient=coefficient, by_class=class_study.hypotheses[0].by_class)
+
+    p = hypotheses_frame(make_study(hypotheses=(old, wald, classes)))["p"]
+
+    assert list(p[:2]) == [0.5, 0.04]
+    assert p.isna()[2], "the smallest p of several classes is no p of the hypothesis"
+
+
+def test_classes_and_strata_have_tables_of_their_own(class_study, rich_study, make_study):
+    classes, strata = classes_frame(class_study), strata_frame(rich_study)
+
+    assert tuple(classes.columns) == CLASS_COLUMNS
+    assert list(classes["class"]) == ["sport", "trade", "=arts"]
+    assert list(classes["separation"]) == [0.21, -0.14, -0.07]
+    assert tuple(strata.columns) == STRATA_COLUMNS
+    assert list(strata["stratum"]) == ["Cafés", "Bars"]
+    assert list(strata["within"]) == [-0.33, -0.33]
+    assert strata["sign_reversal"].all()
+    assert len(classes_frame(make_study())) == len(strata_frame(make_study())) == 0
+
+
+def test_a_spreadsheet_does_not_run_a_class_either(class_study, tmp_path):
+    text = write_study(class_study, tmp_path).classes.read_text(encoding="utf-8")
+
+    assert ",'=arts," in text

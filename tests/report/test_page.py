@@ -5,7 +5,20 @@ from html.parser import HTMLParser
 
 import pytest
 
-from interp_embed.records import DroppedDocument, Estimate, Scores, TrainingReport
+from interp_embed.records import (
+    Attempt,
+    ClassEffect,
+    ConceptGroup,
+    ControlledEffect,
+    DroppedDocument,
+    Estimate,
+    ModelSummary,
+    NamedEffect,
+    Scores,
+    Signal,
+    StrataEffects,
+    TrainingReport,
+)
 from interp_embed.report import render_html, write_study
 
 _NAN = math.nan
@@ -14,6 +27,7 @@ _HOSTILE = (
     "<a href='https://evil.example/'>&lt;b&gt; ' \" ` {{ 7 * 7 }} <!-- ]]> <style>*{}</style>"
 )
 _VOID = {"meta", "line", "circle", "path", "rect"}
+_EFFECT = Estimate(0.2, 0.1, 0.3, 0.01, 9)
 
 
 class _Page(HTMLParser):
@@ -53,7 +67,17 @@ def _words(html):
 def _hostile_study(make_study, make_hypothesis, make_example):
     example = make_example(_HOSTILE, spans=((0, 20), (10, 30), (60, 10_000), (-5, 1)))
     hypothesis = make_hypothesis(
-        hypothesis=_HOSTILE, note=_HOSTILE, top_examples=(example,), contrast_examples=(example,)
+        hypothesis=_HOSTILE,
+        note=_HOSTILE,
+        about=_HOSTILE,
+        similar=(_HOSTILE,),
+        by_class=(ClassEffect(_HOSTILE, _EFFECT, _EFFECT, 0.5),),
+        controlled=ControlledEffect((_HOSTILE,), _EFFECT, 1.0, True, _HOSTILE),
+        strata=StrataEffects(
+            (NamedEffect(_HOSTILE, _EFFECT),), _EFFECT, 0.5, 0.5, True, True, _HOSTILE
+        ),
+        top_examples=(example,),
+        contrast_examples=(example,),
     )
     plain = make_study()
     return make_study(
@@ -64,6 +88,15 @@ def _hostile_study(make_study, make_hypothesis, make_example):
         provenance={"command": _HOSTILE, "nested": {"list": [_HOSTILE]}},
         warnings=(_HOSTILE,),
         correction=_HOSTILE,
+        classes=(_HOSTILE,),
+        target_kind="multiclass",
+        strata_name=_HOSTILE,
+        model=ModelSummary(
+            _HOSTILE, _HOSTILE, _HOSTILE, _HOSTILE, (_HOSTILE,), 9, 3, 0.1, 40.0, _HOSTILE
+        ),
+        groups=(ConceptGroup((_HOSTILE, _HOSTILE), 0.1, 0.1, True),),
+        ledger=(Attempt(_HOSTILE, "discover", 3, 1, _HOSTILE),),
+        signal=Signal(_HOSTILE, 0.1, 0.5, False, 10),
         rows=dataclasses.replace(plain.rows, dropped=(DroppedDocument(0, _HOSTILE),)),
         training=dataclasses.replace(plain.training, stopped=_HOSTILE),
         scores=dataclasses.replace(plain.scores, metric=_HOSTILE),
@@ -77,7 +110,7 @@ def test_hostile_text_is_shown_and_never_run(make_study, make_hypothesis, make_e
     assert page.tags.count("style") == 1
     assert [name for _, name, _ in page.attributes if name.startswith("on")] == []
     assert {value for _, name, value in page.attributes if name == "href"} <= {"#warnings"}
-    assert page.text.count(_HOSTILE) >= 12
+    assert page.text.count(_HOSTILE) >= 30
     assert "49" not in page.text
 
 
@@ -117,6 +150,7 @@ def test_the_page_tells_what_a_careful_reader_asks(make_study):
     words = _words(render_html(make_study()))
 
     for fact in (
+        "The hypotheses reach 43 % of what the full embedding gains over chance.",
         "numbers from 1 to 5, taken as they are",
         "all-MiniLM-L6-v2",
         "1,200 documents",
@@ -256,3 +290,108 @@ def test_very_long_labels_are_cut_and_given_in_full_once(make_study, make_hypoth
 
     assert text.count(label) == 1
     assert "x" * 160 + "…" in text
+
+
+def test_a_study_without_the_newer_facts_shows_no_empty_shell(make_study):
+    words = _words(render_html(make_study()))
+
+    for absent in (
+        "The joint regression",
+        "Everything that was tried",
+        "Concepts that occur together",
+        "held fixed: ",
+        "Says the same",
+        "By class",
+        "80 % power",
+        "Before anything was tested",
+        "other set",
+        "stability",
+        "variance inflation",
+        "Strata",
+    ):
+        assert absent not in words, absent
+
+
+def test_the_page_tells_how_hypotheses_were_tested_and_what_to_mind(rich_study):
+    words = _words(render_html(rich_study)).replace("\xa0", " ")
+
+    for fact in (
+        "2 other sets of hypotheses were tested on these confirm documents before",
+        "out of sample with R² = 0.55 (p < 0.001): there is something to find.",
+        "at least 0.12 in “stars”",
+        "linear regression on all hypotheses together, by least squares",
+        "792 in 301 groups",
+        "34.2 (collinear: coefficients are hard to tell apart)",
+        "price level 4 was left out",
+        "coefficient: the same, with length, price and all other concepts held fixed",
+        "sign turns between strata of venue",
+        "Bars +0.31 [0.05, 0.57] 0.020 300",
+        "within strata \u22120.33",
+        "p < 0.001, q 0.002: the sign turns. 1 stratum has fewer than 20 documents: Trucks",
+        "explained away by length and price",
+        "\u22120.45 [\u22120.60, \u22120.30], p < 0.001: that accounts for 26 % of the separation",
+        "overlaps with others",
+        "unstable feature",
+        "the two effects have opposite signs",
+        "stability over seeds 0.91",
+        'mentions "waiting", "hostess"',
+        "As a group",
+        "does not hold up",
+        "choose among labels tune 51 5",
+    ):
+        assert fact in words, fact
+
+
+def test_a_study_without_signal_says_so_before_anything_else(make_study):
+    study = make_study(signal=Signal("r2", 0.01, 0.43, False, 1200))
+
+    words = _words(render_html(study)).replace("\xa0", " ")
+
+    place = words.index("R² = 0.01 (p = 0.430): no sign that there is anything to find.")
+    assert place < words.index("Hold up at")
+
+
+def test_classes_are_told_apart(class_study):
+    words = _words(render_html(class_study))
+
+    for fact in (
+        "about sport",
+        "percentage points of a class's share",
+        "p and q are of all classes together",
+        "All classes together p < 0.001, q 0.001",
+        "trade \u221214 [\u221219, \u22129] \u22127 [\u221213, \u22121] 0.030",
+        "sport, trade, =arts",
+        "It is the mean over the classes",
+    ):
+        assert fact in words, fact
+    assert "Mean on confirm documents" not in words
+
+
+def test_a_coefficient_of_another_unit_is_not_drawn_beside_the_separation(
+    make_study, make_hypothesis
+):
+    model = ModelSummary(
+        "logit", "Firth", "profile", "log odds ratio", (), 800, None, 0.2, 3.0
+    )  # fmt: skip
+    hypothesis = make_hypothesis(
+        separation=Estimate(0.12, 0.08, 0.16, 0.001, 800),
+        coefficient=Estimate(1.52, 0.92, 2.12, 0.001, 800),
+    )
+
+    html = render_html(make_study(hypotheses=(hypothesis,), target_kind="binary", model=model))
+
+    words = _words(html)
+    assert "Coefficients are not drawn: their unit is another." in words
+    assert "coefficient: log odds ratio, with all other concepts held fixed" in words
+    assert "+12 [8, 16]" in words
+    assert "+1.5 [0.9, 2.1]" in words
+    assert 'class="diamond"' not in html
+
+
+def test_a_remark_on_a_tested_hypothesis_does_not_make_it_untested(make_study, make_hypothesis):
+    hypothesis = make_hypothesis(4, note="estimated by Firth's likelihood: separation")
+
+    words = _words(render_html(make_study(hypotheses=(hypothesis,))))
+
+    assert "Do not hold up" in words
+    assert "Could not be tested" not in words

@@ -43,6 +43,7 @@ def test_record_holds_what_is_needed_to_judge_and_repeat_the_run(make_study):
         "kind": "numeric",
         "note": "numbers from 1 to 5, taken as they are",
         "mean": 3.71,
+        "classes": [],
     }
     assert record["training"]["stopped"] == "patience"
     assert record["training"]["validation_history"] == [0.6, 0.45, 0.412]
@@ -89,3 +90,17 @@ def test_half_characters_in_settings_can_be_written(make_study, tmp_path):
 def test_a_setting_that_json_cannot_hold_is_named(make_study):
     with pytest.raises(InputError, match=r"settings\.sae\.path\[0\] is a .*Path.*JSON cannot hold"):
         run_record(make_study(settings={"sae": {"path": [Path("a")]}}))
+
+
+def test_record_holds_model_ledger_and_signal(rich_study, make_study):
+    record = run_record(rich_study)
+
+    assert record["format"] == 1
+    assert record["model"]["covariates"] == ["length", "price"]
+    assert [group["significant"] for group in record["concept_groups"]] == [True, False]
+    assert [attempt["n_kept"] for attempt in record["ledger"]] == [1, 60, 51, 5, 3]
+    assert record["signal"]["score"] == 0.55
+    assert record["controlled_for"] == ["length", "price"]
+    assert (record["n_earlier"], record["detectable"], record["strata_name"]) == (2, 0.121, "venue")
+    without = run_record(make_study())
+    assert (without["model"], without["signal"], without["detectable"]) == (None, None, None)

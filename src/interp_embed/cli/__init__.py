@@ -19,6 +19,7 @@ _COMMANDS = {
         "interp_embed.cli.hypotheses",
         "Find and test named concepts that predict a column of your table.",
     ),
+    "table": ("interp_embed.cli.table", "Print a finished study's effects as a table for a paper."),
     "encode": ("interp_embed.cli.encode", "Turn a table of texts into feature activations."),
     "label": ("interp_embed.cli.label", "Name the features of a data set, by words or by an LLM."),
     "top": ("interp_embed.cli.top", "Show the documents on which a feature is strongest."),

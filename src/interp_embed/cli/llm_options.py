@@ -3,16 +3,16 @@
 The models are imported only where one is named, so that a mistake is answered at once.
 """
 
-import functools
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from interp_embed._servers import KEY_VARIABLES
+from interp_embed.cli.grouped import grouped_options
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,21 +44,6 @@ class LLMOptions:
     dry_run: bool
     instructions: str | None
     answers: Path | None
-
-
-def llm_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--llm`` and what goes with it; the command gets them as ``options``."""
-    names = [option.name for option in fields(LLMOptions)]
-
-    @functools.wraps(command)
-    def gather(**given: Any) -> Any:  # noqa: ANN401 - whatever the command takes and returns
-        options = LLMOptions(**{name: given.pop(name) for name in names})
-        return command(options=options, **given)
-
-    decorated: Callable[..., Any] = gather
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
 
 
 _OPTIONS = (
@@ -98,22 +83,40 @@ _OPTIONS = (
 )
 
 
-def choose_llm(options: LLMOptions, *, quiet: bool) -> LLMChoice | None:
+llm_options = grouped_options(LLMOptions, "options", _OPTIONS)
+"""Add ``--llm`` and what goes with it; the command gets them as ``options``."""
+
+
+def choose_llm(
+    options: LLMOptions, *, quiet: bool, without_model: tuple[str, ...] = ()
+) -> LLMChoice | None:
     """Return the models to ask, or None without ``--llm``.
+
+    Args:
+        options: As given.
+        quiet: No progress bars.
+        without_model: Values of ``--annotator`` that name no model.
 
     Raises:
         InputError: Another of these options is given without it, or there is no key.
     """
+    asks_none = options.annotator in without_model
+    if options.llm is not None and asks_none:
+        raise InputError(
+            f"--annotator {options.annotator} asks no model: leave out --llm, or name a model"
+        )
     if options.llm is None:
         given = {
-            "--annotator": options.annotator, "--base-url": options.base_url,
+            "--annotator": None if asks_none else options.annotator, "--base-url": options.base_url,
             "--max-cost": options.max_cost, "--price": options.prices or None,
             "--instructions": options.instructions, "--answers": options.answers,
             "--dry-run": options.dry_run or None,
         }  # fmt: skip
-        named = [name for name, value in given.items() if value is not None]
-        if named:
-            raise InputError(f"{named[0]} needs --llm MODEL: without it no model is asked")
+        needy = [name for name, value in given.items() if value is not None]
+        if needy:
+            others = f" (without: {', '.join(without_model)})" if without_model else ""
+            besides = others if needy[0] == "--annotator" else ""
+            raise InputError(f"{needy[0]} needs --llm MODEL{besides}: without it no model is asked")
         return None
     from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles
     from interp_embed.llm import AnswerStore, Budget, OpenAILLM

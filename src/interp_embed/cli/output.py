@@ -7,12 +7,13 @@ import click
 from interp_embed.errors import InputError
 from interp_embed.hypotheses import StudyRun
 from interp_embed.records import HypothesisStudy
-from interp_embed.report import write_study
+from interp_embed.report import summarise_study, write_regression_table, write_study
+from interp_embed.report.files import OPTIONAL_FILES, TABLE_FILES
 from interp_embed.sae import save_sae
 
-_OURS = frozenset({"hypotheses.csv", "run.json", "report.html", "sae"})
-_SHOWN = 10
-_WIDTH = 76
+_OURS = frozenset(
+    {"hypotheses.csv", "run.json", "report.html", "sae", *OPTIONAL_FILES, *TABLE_FILES}
+)
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> Path:
@@ -47,30 +48,18 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> Path:
 
 
 def write_run(run: StudyRun, folder: Path) -> None:
-    """Write the SAE, the table, the record and the report; say where they are."""
+    """Write the SAE, the tables, the record and the report; say where they are."""
     save_sae(folder / "sae", run.sae, run.origin)
     files = write_study(run.study, folder)
-    click.echo(f"\nReport:  {files.report}\nTable:   {files.hypotheses}\nRecord:  {files.run}")
+    latex, *_ = write_regression_table(run.study, folder)
+    click.echo(
+        f"\nReport:  {files.report}\nTable:   {files.hypotheses}\nRecord:  {files.run}\n"
+        f"Paper:   {latex} (also .md and .csv)"
+    )
 
 
 def print_study(study: HypothesisStudy) -> None:
     """Print what was found, in a few lines."""
-    held = [hypothesis for hypothesis in study.hypotheses if hypothesis.significant]
-    scores = study.scores
-    click.echo(
-        f"\n{len(held)} of {study.tested} hypotheses about {study.target_name} hold up on "
-        f"{study.rows.confirm} documents kept for the test."
-    )
-    click.echo(
-        f"Predicted out of sample ({scores.metric}): length alone {scores.floor:.2f}, "
-        f"hypotheses {scores.hypotheses:.2f}, their features {scores.features:.2f}, "
-        f"whole embedding {scores.ceiling:.2f}."
-    )
-    for hypothesis in held[:_SHOWN]:
-        text = hypothesis.hypothesis
-        shown = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
-        click.echo(f"  {hypothesis.separation.value:+7.2f}  {shown}")
-    if len(held) > _SHOWN:
-        click.echo(f"  … and {len(held) - _SHOWN} more in the report")
+    click.echo(f"\n{summarise_study(study)}")
     for warning in study.warnings:
         click.secho(f"Note: {warning}", err=True, fg="yellow")

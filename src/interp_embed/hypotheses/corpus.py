@@ -1,6 +1,7 @@
 """The documents of a study with all that goes with them, and the split no step can go around."""
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Self, TypeVar
 
 import numpy as np
@@ -80,19 +81,39 @@ def _take(part: NDArray[_T] | None, positions: NDArray[np.int64]) -> NDArray[_T]
 class SealedSplit:
     """Discover documents to work on, confirm documents that open once, after the work is done.
 
-    The order is: read ``discover`` as often as needed; ``fix`` what will be tested; ``open``
-    the confirm documents, once, for exactly that.
+    The order is: read ``discover`` as often as needed, and ``tune`` to choose; ``fix`` what will
+    be tested; ``open`` the confirm documents, once, for exactly that.
     """
 
     _corpus: Corpus
     _split: SplitRows
+    _tune: NDArray[np.int64] | None = None
+    """Positions, in neither of the split's parts."""
     _plan: str = field(default="", init=False)
     _opened: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Check that no document or group is in two parts.
+
+        Raises:
+            SealedRowsError: One is.
+        """
+        parts = [self._split.discover, self._split.confirm]
+        parts += [] if self._tune is None else [self._tune]
+        check_separate(*(self._corpus.take(part) for part in parts))
 
     @property
     def discover(self) -> Corpus:
         """The documents that fitting, selecting and labelling may read."""
         return self._corpus.take(self._split.discover)
+
+    @property
+    def tune(self) -> Corpus | None:
+        """The documents that the choice among labels may read, and no earlier step; None if none.
+
+        Without them that choice is made on the discover documents.
+        """
+        return None if self._tune is None else self._corpus.take(self._tune)
 
     @property
     def n_confirm(self) -> int:
@@ -137,22 +158,26 @@ class SealedSplit:
         return self._corpus.take(self._split.confirm)
 
 
-def check_separate(discover: Corpus, confirm: Corpus) -> None:
-    """Raise if any document or group is on both sides.
+def check_separate(*sides: Corpus) -> None:
+    """Raise if any document or group is on two sides.
+
+    Args:
+        sides: Such as the discover and the confirm documents, or those and the tune documents.
 
     Raises:
         SealedRowsError: Testing on documents that were searched, or on their authors or
             duplicates, would find what chance put there.
     """
-    shared = np.intersect1d(discover.rows, confirm.rows)
-    if len(shared):
-        raise SealedRowsError(
-            f"{len(shared)} documents were used to find the hypotheses and cannot confirm them, "
-            f"such as row {shared[0]}; test on other documents"
-        )
-    groups = np.intersect1d(discover.groups, confirm.groups)
-    if len(groups):
-        raise SealedRowsError(
-            f"{len(groups)} groups (authors, duplicates) are on both sides of the split; "
-            "keep each group on one side"
-        )
+    for one, other in combinations(sides, 2):
+        shared = np.intersect1d(one.rows, other.rows)
+        if len(shared):
+            raise SealedRowsError(
+                f"{len(shared)} documents were used to find the hypotheses and cannot confirm "
+                f"them, such as row {shared[0]}; test on other documents"
+            )
+        groups = np.intersect1d(one.groups, other.groups)
+        if len(groups):
+            raise SealedRowsError(
+                f"{len(groups)} groups (authors, duplicates) are on both sides of the split; "
+                "keep each group on one side"
+            )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from interp_embed.hypotheses.generate import LLM_CANDIDATES_PER_HYPOTHESIS, choosing_rows
+from interp_embed.hypotheses.choose import choosing_rows
+from interp_embed.hypotheses.generate import LLM_CANDIDATES_PER_HYPOTHESIS
 from interp_embed.hypotheses.settings import StudySettings
 from interp_embed.interpret import LLMRoles
 from interp_embed.llm import CostEstimate, add_estimates

@@ -1,31 +1,37 @@
 """Test hypotheses on confirm documents: every number the report shows comes from here."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from interp_embed.errors import InputError
+from interp_embed.hypotheses.answers import Answers, answer_concepts
+from interp_embed.hypotheses.concept_groups import concepts_together, judge_groups
 from interp_embed.hypotheses.corpus import Corpus, check_separate
 from interp_embed.hypotheses.generate import Candidate, Candidates
+from interp_embed.hypotheses.marginal import controlled, separation
+from interp_embed.hypotheses.multiplicity import (
+    Family,
+    correct,
+    corrected_strata,
+    detectable_separation,
+)
+from interp_embed.hypotheses.plan import Correction as Correction
+from interp_embed.hypotheses.plan import EvaluationPlan
+from interp_embed.hypotheses.prediction import score_predictions
+from interp_embed.hypotheses.strata_effects import StrataFound, effects_in_strata
+from interp_embed.hypotheses.units import Units, check_confirm, make_units, other_text
 from interp_embed.interpret import Annotator, KeywordAnnotator, measure_fidelity
-from interp_embed.records import Estimate, Hypothesis, Scores, TargetKind
-from interp_embed.stats import (
-    adjust_benjamini_hochberg,
-    adjust_bonferroni,
-    crossfit_score,
-    joint_regression,
-    welch_difference,
+from interp_embed.records import (
+    ConceptGroup,
+    Fidelity,
+    Hypothesis,
+    ModelSummary,
+    Scores,
 )
 
-Correction = Literal["bh", "bonferroni"]
-_MIN_PRESENT = 5
-"""Confirm documents on either side of a concept below which it is not tested."""
-_MAX_MISSING = 0.5
-"""Share of its verdicts above which a concept is not tested: the regression takes only documents
-that lack none, and one concept must not cost the others theirs."""
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +42,36 @@ class Evaluation:
     """Smallest p first, then largest separation; those that could not be tested last."""
     scores: Scores
     n_tested: int
-    """The family the correction is over."""
+    """Hypotheses that have a p-value."""
     n_incomplete: int
     """Confirm documents left out of the joint regression because a verdict is missing."""
     n_missing: int = 0
     """Verdicts on confirm documents that are missing."""
     why_missing: str = ""
     """The first reason."""
+    model: ModelSummary | None = None
+    """None where no concept could be tested."""
+    groups: tuple[ConceptGroup, ...] = ()
+    """Concepts that occur together, two or more each."""
+    detectable: float = _NAN
+    """Least |separation| that a concept of median prevalence shows with 80 % power."""
+    n_tests: int = 0
+    """The family the correction is over: hypotheses, and interactions with strata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Results:
+    """All that the hypotheses are written from, one entry or column for each."""
+
+    units: Units
+    answers: Answers
+    verdicts: NDArray[np.float32]
+    """As annotated, shape (n_documents, n_concepts)."""
+    outcomes: tuple[NDArray[np.float64], ...]
+    """The target, or the class each concept is about."""
+    strata: tuple[StrataFound | None, ...]
+    family: Family
+    fidelity: tuple[Fidelity, ...]
 
 
 def evaluate_candidates(
@@ -51,189 +80,161 @@ def evaluate_candidates(
     activations: csr_matrix,
     *,
     discover: Corpus,
-    kind: TargetKind,
-    level: float = 0.05,
-    correction: Correction = "bh",
-    clustered: bool = False,
+    plan: EvaluationPlan,
     annotator: Annotator | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Return each hypothesis tested on documents that nothing else has read.
 
-    Separation: mean target with the concept minus without, Welch interval. Coefficient: joint
-    linear regression on all concepts, HC3 interval (for a binary target a difference in
-    probability). The p-values of the coefficients are corrected over all that were tested.
-    A concept with fewer than 5 documents on either side is not tested, and says so. Fidelity, too,
-    is of these documents: neither label nor choice of labels has seen them.
+    Separation: mean target with the concept minus without, Welch interval (of preferences: among
+    pairs that differ in the concept). Coefficient: the joint model ``plan.family`` of all concepts,
+    length and covariates, with a constant for each stratum; of several classes that of the class
+    with the smallest p, while ``p`` is of "associated with no class". Where few documents have a
+    concept, or a model cannot be fitted, notes say what took its place. The p-values of concepts
+    and of their interactions with strata are corrected as one family.
+
+    A concept with fewer than 5 documents (pairs that differ) on either side is not tested, and
+    says so. Fidelity, too, is of these documents: neither label nor choice of labels has seen
+    them; of preferences it tells where the text alone, of its pair, has the concept.
 
     Args:
         candidates: What was fixed before the confirm documents were opened.
         confirm: The confirm documents.
         activations: Of these documents, shape (n_documents, n_features).
         discover: The documents the candidates came from, to check that no one is on both sides.
-        kind: Of the target.
-        level: Significance level in (0, 1).
-        correction: Benjamini-Hochberg (false discovery rate) or Bonferroni (any false one).
-        clustered: Cluster-robust instead of HC3 errors, by ``confirm.groups``.
+        plan: What is tested, and how.
         annotator: Reads the labels; default the keyword annotator.
-        seed: Of the folds of the scores.
+        seed: Of folds and permutations.
 
     Raises:
         SealedRowsError: A document or group is on both sides.
-        InputError: A setting is out of range, or there are too few documents.
+        InputError: The confirm documents do not hold what the plan needs.
 
     Source: Movva et al. 2025, arXiv 2502.04382, section 4. There the R2 is of the rows the
     regression was fitted on, intervals are not robust, and the t-test assumes equal variances.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, but got {level}")
-    if correction not in ("bh", "bonferroni"):
-        raise InputError(f"correction must be 'bh' or 'bonferroni', but got {correction!r}")
     check_separate(discover, confirm)
-    concepts = [candidate.label.text for candidate in candidates.candidates]
-    annotations = (annotator or KeywordAnnotator()).annotate(confirm.documents, concepts)
-    verdicts = annotations.verdicts
-    notes = [_why_untestable(verdicts[:, column]) for column in range(len(concepts))]
-    testable = [column for column, note in enumerate(notes) if not note]
-    complete = np.asarray(np.isfinite(verdicts[:, testable]).all(axis=1))
-    coefficients = _joint(verdicts, testable, confirm, complete, clustered=clustered)
-    why = (
-        "other concepts already say the same, or its effect rests on one document"
-        if coefficients
-        else f"only {complete.sum()} confirm documents have a verdict on every concept, too few"
+    check_confirm(confirm, plan)
+    names = [candidate.label.text for candidate in candidates.candidates]
+    annotations = (annotator or KeywordAnnotator()).annotate(confirm.documents, names)
+    units = make_units(confirm, annotations.verdicts, plan)
+    answers = answer_concepts(units, names, plan, seed=seed)
+    outcomes = tuple(_outcome(units, answer.about) for answer in answers.concepts)
+    strata = tuple(
+        effects_in_strata(units, column, outcome, plan) if column in answers.testable else None
+        for column, outcome in enumerate(outcomes)
     )
-    p = np.array([coefficients[c].p if c in coefficients else np.nan for c in range(len(concepts))])
-    n_tested = int(np.isfinite(p).sum())
-    adjust = adjust_benjamini_hochberg if correction == "bh" else adjust_bonferroni
-    corrected, q = adjust(p), adjust_benjamini_hochberg(p)
+    family = correct(
+        [answer.p for answer in answers.concepts],
+        [_NAN if found is None else found.p_interaction for found in strata],
+        correction=plan.correction,
+        level=plan.level,
+    )
+    results = _Results(
+        units=units,
+        answers=answers,
+        verdicts=annotations.verdicts,
+        outcomes=outcomes,
+        strata=strata,
+        family=family,
+        fidelity=_fidelity(confirm, activations, candidates, annotations.verdicts),
+    )
     hypotheses = [
-        _hypothesis(
-            candidate,
-            verdicts[:, column],
-            confirm.target,
-            activations[:, [candidate.label.feature]].toarray().ravel() > 0,
-            coefficients.get(column),
-            q=float(q[column]),
-            significant=bool(corrected[column] <= level),
-            note=notes[column] or why,
-        )
+        _hypothesis(candidate, column, results, plan)
         for column, candidate in enumerate(candidates.candidates)
     ]
     features = [candidate.label.feature for candidate in candidates.candidates]
+    testable = list(answers.testable)
     return Evaluation(
         hypotheses=tuple(sorted(hypotheses, key=_certainty)),
-        scores=score_predictions(confirm, activations, features, verdicts, kind=kind, seed=seed),
-        n_tested=n_tested,
-        n_incomplete=int((~complete).sum()) if testable else 0,
-        n_missing=int(np.isnan(verdicts).sum()),
+        scores=score_predictions(
+            confirm, activations, features, annotations.verdicts, kind=plan.kind, seed=seed
+        ),
+        n_tested=len(answers.tested),
+        n_incomplete=int((~answers.rows).sum()) if testable else 0,
+        n_missing=int(np.isnan(annotations.verdicts).sum()),
         why_missing=next(iter(annotations.reasons.values()), ""),
+        model=answers.summary,
+        groups=judge_groups(
+            concepts_together(units.verdicts[answers.rows][:, testable]),
+            [names[column] for column in testable],
+            answers.fits,
+            level=plan.level,
+        ),
+        detectable=detectable_separation(
+            units, answers.tested, answers.rows, plan, n_tests=family.n_tests
+        ),
+        n_tests=family.n_tests,
     )
 
 
-def score_predictions(
+def _outcome(units: Units, about: int | None) -> NDArray[np.float64]:
+    """Return the target, or of several classes the one a concept is about."""
+    return units.target if units.target.ndim == 1 else units.target[:, about or 0]
+
+
+def _fidelity(
     confirm: Corpus,
     activations: csr_matrix,
-    features: list[int],
+    candidates: Candidates,
     verdicts: NDArray[np.float32],
-    *,
-    kind: TargetKind,
-    seed: int = 0,
-) -> Scores:
-    """Return how well hypotheses, their features, the embedding and mere length predict.
+) -> tuple[Fidelity, ...]:
+    """Return how well each label tells where its feature fires.
 
-    All four by the same cross-fitted ridge on the same confirm documents and folds; a missing
-    verdict counts as the concept's mean.
+    Of preferences a feature is of a text less the other of its pair: where the text alone has it.
     """
-    metric: Literal["r2", "auc"] = "r2" if kind == "numeric" else "auc"
-    filled = np.where(np.isfinite(verdicts), verdicts, _column_means(verdicts))
-    length = np.log1p([[len(document)] for document in confirm.documents])
-
-    def score(design: NDArray[np.floating]) -> float:
-        return crossfit_score(
-            design, confirm.target, metric=metric, groups=confirm.groups, seed=seed
+    told = verdicts
+    if confirm.pairs is not None:
+        other = verdicts[other_text(confirm.pairs)]
+        alone = ((verdicts == 1) & (other == 0)).astype(np.float32)
+        told = np.where(np.isfinite(verdicts) & np.isfinite(other), alone, np.float32(np.nan))
+    return tuple(
+        measure_fidelity(
+            told[:, column], activations[:, [candidate.label.feature]].toarray().ravel() > 0
         )
-
-    return Scores(
-        metric=metric,
-        ceiling=score(confirm.embeddings),
-        features=score(activations[:, features].toarray()),
-        hypotheses=score(filled),
-        floor=score(length),
-        n=len(confirm),
+        for column, candidate in enumerate(candidates.candidates)
     )
-
-
-def _column_means(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
-    known = np.isfinite(verdicts)
-    counts = np.maximum(known.sum(axis=0), 1)
-    return np.asarray(np.where(known, verdicts, 0.0).sum(axis=0) / counts)
-
-
-def _why_untestable(verdicts: NDArray[np.float32]) -> str:
-    known = verdicts[np.isfinite(verdicts)]
-    present, absent = int((known == 1).sum()), int((known == 0).sum())
-    missing = len(verdicts) - len(known)
-    if missing > _MAX_MISSING * len(verdicts):
-        return f"{missing} of {len(verdicts)} verdicts are missing; too many to test"
-    if present < _MIN_PRESENT:
-        return f"in {present} confirm documents; fewer than {_MIN_PRESENT} cannot be tested"
-    if absent < _MIN_PRESENT:
-        return f"absent from {absent} confirm documents; fewer than {_MIN_PRESENT} cannot be tested"
-    return ""
-
-
-def _joint(
-    verdicts: NDArray[np.float32],
-    columns: list[int],
-    confirm: Corpus,
-    complete: NDArray[np.bool_],
-    *,
-    clustered: bool,
-) -> dict[int, Estimate]:
-    n_groups = len(np.unique(confirm.groups[complete])) if clustered else 2
-    if not columns or int(complete.sum()) <= len(columns) + 2 or n_groups < 2:
-        return {}
-    estimates = joint_regression(
-        verdicts[complete][:, columns],
-        confirm.target[complete],
-        groups=confirm.groups[complete] if clustered else None,
-    )
-    return dict(zip(columns, estimates, strict=True))
 
 
 def _hypothesis(
-    candidate: Candidate,
-    verdicts: NDArray[np.float32],
-    target: NDArray[np.float64],
-    fires: NDArray[np.bool_],
-    coefficient: Estimate | None,
-    *,
-    q: float,
-    significant: bool,
-    note: str,
+    candidate: Candidate, column: int, results: _Results, plan: EvaluationPlan
 ) -> Hypothesis:
-    known = np.isfinite(verdicts)
-    present = known & (verdicts == 1)
-    n = int(known.sum())
-    untested = Estimate(np.nan, np.nan, np.nan, np.nan, n)
-    tested = coefficient is not None and bool(np.isfinite(coefficient.p))
+    units, answer = results.units, results.answers.concepts[column]
+    outcome, family = results.outcomes[column], results.family
+    testable = results.answers.testable
+    verdicts = results.verdicts[:, column]
+    n = int(np.isfinite(verdicts).sum())
     return Hypothesis(
         hypothesis=candidate.label.text,
         feature=candidate.label.feature,
-        separation=welch_difference(target[present], target[known & ~present]),
-        coefficient=coefficient or untested,
-        q=q,
-        significant=significant,
-        prevalence=float(present.sum() / n) if n else np.nan,
-        fidelity=measure_fidelity(verdicts, fires),
+        separation=separation(units, column, outcome),
+        coefficient=answer.coefficient,
+        q=float(family.q[column]),
+        significant=bool(family.significant[column]),
+        prevalence=float((verdicts == 1).sum() / n) if n else _NAN,
+        fidelity=results.fidelity[column],
         n=n,
         selection_score=candidate.selection_score,
-        note="" if tested else note,
+        note=answer.note,
         top_examples=candidate.examples.top,
         contrast_examples=candidate.examples.contrast,
+        p=answer.p,
+        about="" if answer.about is None else plan.classes[answer.about],
+        by_class=answer.by_class,
+        controlled=controlled(units, column, outcome, plan) if column in testable else None,
+        strata=corrected_strata(
+            results.strata[column],
+            q=float(family.q_interaction[column]),
+            varies=bool(family.varies[column]),
+            n_concepts=len(testable),
+            level=plan.level,
+        ),
+        similar=candidate.similar,
+        stability=candidate.stability,
+        vif=answer.vif,
     )
 
 
 def _certainty(hypothesis: Hypothesis) -> tuple[float, float]:
-    p, effect = hypothesis.coefficient.p, abs(hypothesis.separation.value)
+    p, effect = hypothesis.p, abs(hypothesis.separation.value)
     return (p if np.isfinite(p) else 2.0, -effect if np.isfinite(effect) else 0.0)

@@ -1,7 +1,8 @@
 """From discover documents to hypotheses: encode, screen, label, keep what the words carry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,9 @@ from scipy.sparse import csr_matrix
 
 from interp_embed._fingerprint import digest_texts
 from interp_embed.errors import InputError
+from interp_embed.hypotheses.choose import ChoosingRows, LabelChoice, choose_labels
 from interp_embed.hypotheses.corpus import Corpus
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import ScoreFunction, SelectionMethod, select_features
 from interp_embed.interpret import (
     Annotator,
@@ -19,22 +22,30 @@ from interp_embed.interpret import (
     LLMRoles,
     choose_examples,
 )
-from interp_embed.records import Label
+from interp_embed.records import Attempt, Label, TargetKind
 
 CANDIDATES_PER_HYPOTHESIS = 12
 """Features labelled for each hypothesis wanted: words carry some features well and others not,
 so there has to be a choice."""
 LLM_CANDIDATES_PER_HYPOTHESIS = 2
 """The same with a labeller that is paid for each: it finds words for nearly every feature."""
-DISCOVER_SAMPLE = 300
-"""Discover documents that an annotator who is paid for each reads, to choose among labels."""
-_SAME_CONCEPT = 0.8
-"""Correlation of verdicts above which two labels count as one concept."""
-_MIN_AGREEMENT = 0.15
-"""Correlation of a label's verdicts with its feature (on discover documents) below which the
-label says too little about the feature to stand for it."""
-_MIN_PRESENT = 5
-"""Discover documents on either side of a concept below which it is not pursued."""
+
+
+@runtime_checkable
+class CalibratedAnnotator(Protocol):
+    """Learns on discover documents how to read labels, and reads them then everywhere."""
+
+    def calibrate(
+        self, documents: Sequence[str], labels: Sequence[Label], activations: csr_matrix
+    ) -> Annotator:
+        """Return the annotator that reads these labels.
+
+        Args:
+            documents: Discover documents.
+            labels: All that were found.
+            activations: Of these documents, shape (n_documents, n_features).
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,10 @@ class Candidate:
     selection_score: float
     """What the screening ranked the feature by."""
     examples: FeatureExamples
+    similar: tuple[str, ...] = ()
+    """Labels that say the same, on discover documents, and are not tested beside this one."""
+    stability: float = float("nan")
+    """How well SAEs of other seeds and sizes find the feature again, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +67,7 @@ class Candidates:
     """Hypotheses ready to be tested, and what was tried to get them."""
 
     candidates: tuple[Candidate, ...]
-    """Most predictive first (on discover documents)."""
+    """Most predictive first."""
     n_screened: int
     """Live features compared with the target."""
     n_labelled: int
@@ -64,9 +79,13 @@ class Candidates:
     why_without_label: str = ""
     """Why the first feature without a label has none; empty where no word tells it apart."""
     n_missing: int = 0
-    """Verdicts on discover documents that are missing."""
+    """Verdicts on the documents read to choose that are missing."""
     why_missing: str = ""
     """The first reason."""
+    attempts: tuple[Attempt, ...] = ()
+    """What was tried, in order."""
+    annotator: Annotator | None = None
+    """Who read the labels, calibrated if need be; None: the keyword rule, or the model."""
 
     @property
     def plan(self) -> str:
@@ -80,24 +99,37 @@ def generate_candidates(
     *,
     n: int,
     select: SelectionMethod | ScoreFunction = "correlation",
+    kind: TargetKind = "numeric",
+    control_length: bool = True,
     roles: LLMRoles | None = None,
+    annotator: Annotator | CalibratedAnnotator | None = None,
+    tune: Corpus | None = None,
+    tune_activations: csr_matrix | None = None,
+    stability: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Candidates:
     """Return up to n hypotheses about the target, from discover documents alone.
 
-    The features most associated with the target are labelled; of the labels, the n whose
-    annotations together predict the target best (lasso) are kept, no two of them saying nearly
-    the same. Where fewer features are live or can be labelled, fewer are returned. How faithful a
-    label is to its feature is measured later, on confirm documents.
+    The features most associated with the target, covariates and length held fixed, are labelled;
+    of the labels, the n whose annotations together predict the target best (lasso) are kept, no
+    two of them saying nearly the same. Where fewer features are live or can be labelled, fewer are
+    returned. How faithful a label is to its feature is measured later, on confirm documents.
 
     Args:
-        discover: The documents; no other may be used.
+        discover: The documents; no other but ``tune`` may be used.
         activations: Of these documents, shape (n_documents, n_features).
         n: Hypotheses wanted.
         select: How features are screened (``select_features``).
+        kind: Of the target.
+        control_length: Whether the length of documents is held fixed.
         roles: Language models, which label and then read the labels on a sample of the
             documents; None for labels of contrasting words and the rule that reads them.
-        seed: Of that sample.
+        annotator: Reads the labels instead, calibrated on the discover documents if it can be.
+        tune: Documents on which labels are chosen, which neither SAE nor labeller have seen;
+            None: the discover documents.
+        tune_activations: Of these.
+        stability: Of each feature over seeds, shape (n_features,), to be told with it.
+        seed: Of the sample that a language model reads.
 
     Raises:
         InputError: No feature is live, or none can be labelled.
@@ -110,50 +142,77 @@ def generate_candidates(
             "again with other settings, or check the embeddings"
         )
     per_hypothesis = LLM_CANDIDATES_PER_HYPOTHESIS if roles else CANDIDATES_PER_HYPOTHESIS
-    n_wanted = min(n * per_hypothesis, n_live)
-    selection = select_features(activations, discover.target, n=n_wanted, method=select)
+    columns = screening_columns(discover, kind=kind, control_length=control_length)
+    selection = select_features(
+        activations, columns, n=min(n * per_hypothesis, n_live), method=select
+    )
     found = _label(discover, activations, selection.features.tolist(), roles)
-    labels = list(found.labels)
-    annotator: Annotator = roles.annotator if roles else KeywordAnnotator()
-    read = choosing_rows(len(discover), sampled=roles is not None, seed=seed)
-    annotations = annotator.annotate(
-        [discover.documents[row] for row in read], [label.text for label in labels]
+    reader = _reader(annotator, roles, discover, list(found.labels), activations)
+    choosing = ChoosingRows(
+        corpus=discover if tune is None else tune,
+        activations=activations if tune is None or tune_activations is None else tune_activations,
+        side="discover" if tune is None else "tune",
+        sampled=roles is not None and annotator is None,
+        kind=kind,
+        control_length=control_length,
     )
-    n_missing = int(np.isnan(annotations.verdicts).sum())
-    why_missing = next(iter(annotations.reasons.values()), "")
-    if n_missing == annotations.verdicts.size:
-        raise InputError(
-            f"the annotator gave no verdict on any of {len(read)} discover documents, so that no "
-            f"label can be chosen: {why_missing}"
-        )
-    verdicts = _fill(annotations.verdicts)
-    faithful = _faithful(labels, verdicts, activations[read], n)
-    distinct = _distinct_concepts(verdicts, faithful)
-    kept = _most_predictive(verdicts, distinct, discover.target[read], n)
+    choice = choose_labels(list(found.labels), reader, choosing, n=n, seed=seed)
     scores = dict(zip(selection.features.tolist(), selection.scores.tolist(), strict=True))
-    candidates = tuple(
-        Candidate(
-            label=labels[i],
-            selection_score=scores[labels[i].feature],
-            examples=choose_examples(
-                discover.documents,
-                discover.rows,
-                activations,
-                labels[i].feature,
-                label=labels[i].text,
-            ),
-        )
-        for i in kept
-    )
     return Candidates(
-        candidates=candidates,
+        candidates=tuple(
+            _candidate(found.labels, choice, i, scores, discover, activations, stability)
+            for i in choice.kept
+        ),
         n_screened=selection.n_live,
         n_labelled=len(selection.features),
-        n_without_label=len(selection.features) - len(labels),
-        n_same_concept=len(faithful) - len(distinct),
+        n_without_label=len(selection.features) - len(found.labels),
+        n_same_concept=choice.distinct.n_merged,
         why_without_label=found.why_not,
-        n_missing=n_missing,
-        why_missing=why_missing,
+        n_missing=choice.n_missing,
+        why_missing=choice.why_missing,
+        attempts=(
+            Attempt("screen features", "discover", selection.n_live, len(selection.features)),
+            Attempt("label features", "discover", len(selection.features), len(found.labels)),
+            *choice.attempts,
+        ),
+        annotator=None if annotator is None else reader,
+    )
+
+
+def _reader(
+    annotator: Annotator | CalibratedAnnotator | None,
+    roles: LLMRoles | None,
+    discover: Corpus,
+    labels: list[Label],
+    activations: csr_matrix,
+) -> Annotator:
+    if isinstance(annotator, CalibratedAnnotator):
+        return annotator.calibrate(discover.documents, labels, activations)
+    if annotator is not None:
+        return annotator
+    return roles.annotator if roles else KeywordAnnotator()
+
+
+def _candidate(
+    labels: Sequence[Label],
+    choice: LabelChoice,
+    column: int,
+    scores: dict[int, float],
+    discover: Corpus,
+    activations: csr_matrix,
+    stability: NDArray[np.float64] | None,
+) -> Candidate:
+    label = labels[column]
+    same = choice.distinct.merged[choice.distinct.columns.index(column)]
+    others = dict.fromkeys(labels[i].text for i in same)
+    return Candidate(
+        label=label,
+        selection_score=scores[label.feature],
+        examples=choose_examples(
+            discover.documents, discover.rows, activations, label.feature, label=label.text
+        ),
+        similar=tuple(text for text in others if text != label.text),
+        stability=float("nan") if stability is None else float(stability[label.feature]),
     )
 
 
@@ -194,71 +253,6 @@ def _label(
     return _Found(tuple(labels), why_not)
 
 
-def choosing_rows(n_documents: int, *, sampled: bool, seed: int) -> NDArray[np.int64]:
-    """Return the discover documents on which labels are compared: all, or a sample."""
-    if not sampled or n_documents <= DISCOVER_SAMPLE:
-        return np.arange(n_documents)
-    chosen = np.random.default_rng(seed).choice(n_documents, DISCOVER_SAMPLE, replace=False)
-    return np.sort(chosen)
-
-
-def _fill(verdicts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return verdicts with the concept's mean where one is missing: it then tells nothing."""
-    known = np.isfinite(verdicts)
-    if known.all():
-        return verdicts
-    means = np.where(known, verdicts, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.where(known, verdicts, means).astype(np.float32)
-
-
 def _count_live(activations: csr_matrix) -> int:
     fired = np.bincount(activations.indices, minlength=activations.shape[1])
     return int(((fired > 0) & (fired < activations.shape[0])).sum())
-
-
-def _faithful(
-    labels: list[Label], verdicts: NDArray[np.float32], activations: csr_matrix, n: int
-) -> list[int]:
-    """Return the columns whose label agrees well enough with its feature, at least 2 n of them."""
-    features = [label.feature for label in labels]
-    fires = activations[:, features].toarray() > 0  # (n_documents, n_labels)
-    agreement = np.array(
-        [float(_unit(verdicts[:, i]) @ _unit(fires[:, i])) for i in range(len(labels))]
-    )
-    best = np.sort(agreement)[::-1][: 2 * n]
-    enough = min(_MIN_AGREEMENT, float(best[-1]))
-    return np.flatnonzero(agreement >= enough).tolist()
-
-
-def _unit(column: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a column centred and of length 1; zeros where it is constant."""
-    centred: NDArray[np.float64] = column.astype(np.float64) - column.mean()
-    return centred / (float(np.linalg.norm(centred)) or 1.0)
-
-
-def _distinct_concepts(verdicts: NDArray[np.float32], columns: list[int]) -> list[int]:
-    """Return the columns that occur often enough and say nothing an earlier one says."""
-    kept: list[int] = []
-    standardised: list[NDArray[np.float64]] = []
-    for column in columns:
-        answers = verdicts[:, column]
-        if not _MIN_PRESENT <= answers.sum() <= len(answers) - _MIN_PRESENT:
-            continue
-        z = _unit(answers)
-        if all(abs(float(z @ other)) < _SAME_CONCEPT for other in standardised):
-            kept.append(column)
-            standardised.append(z)
-    return kept
-
-
-def _most_predictive(
-    verdicts: NDArray[np.float32], columns: list[int], target: NDArray[np.float64], n: int
-) -> list[int]:
-    if not columns:
-        raise InputError(
-            f"every label found occurs in fewer than {_MIN_PRESENT} discover documents or is "
-            "absent from fewer; give more documents"
-        )
-    answers = csr_matrix(verdicts[:, columns])
-    chosen = select_features(answers, target, n=min(n, len(columns)), method="lasso")
-    return [columns[i] for i in chosen.features]

@@ -73,6 +73,7 @@ def check_on_planted(
         settings=settings or StudySettings(n=30, confirm_share=0.5, seed=seed),
         embedder=embedder,
         target_name="satisfaction",
+        ledger=None,  # a check is no second look
         cache=cache,
         progress=progress,
     )

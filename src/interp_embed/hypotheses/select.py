@@ -48,7 +48,9 @@ def select_features(
     Args:
         activations: Of the discover documents, shape (n_documents, n_features), values >= 0. They
             stay sparse throughout.
-        target: Shape (n_documents,), finite, not constant.
+        target: Shape (n_documents,), finite, not constant; or several columns of such, shape
+            (n_documents, n_columns): a feature counts by the one it goes with most. Lasso then
+            ranks by how early a feature enters any column's model as the penalty falls.
         n: Features wanted; exactly so many are returned.
         method: ``correlation`` (Pearson), ``separation`` (mean target over the 100 documents on
             which the feature is strongest, all of them with activation > 0, minus the mean where
@@ -71,11 +73,13 @@ def select_features(
             f"selected (they fire on some of the {len(values)} documents and not on all); "
             f"ask for 1 to {len(live)}, or train a larger SAE"
         )
+    scores = np.zeros(activations.shape[1])
     if method == "lasso":
-        scores = np.zeros(activations.shape[1])
-        scores[live] = _lasso_coefficients(activations[:, live], values, n)
+        ranked = _lasso_coefficients if values.shape[1] == 1 else _entry_penalties
+        columns = [ranked(activations[:, live], column, n) for column in values.T]
+        scores[live] = _largest(columns)
     else:
-        scores = _scores(activations, values, method)
+        scores = _largest([_scores(activations, column, method) for column in values.T])
     # Rank among the live only; a stable sort keeps the lower feature first where scores tie.
     order = live[np.argsort(-np.abs(scores[live]), kind="stable")][:n]
     name = method if isinstance(method, str) else getattr(method, "__name__", "custom")
@@ -87,19 +91,30 @@ def _checked_target(target: ArrayLike, n_documents: int) -> NDArray[np.float64]:
         values = np.asarray(target, np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"the target must be numbers, one a document ({error})") from error
-    if values.shape != (n_documents,):
+    if values.ndim not in (1, 2) or len(values) != n_documents or 0 in values.shape:
         raise InputError(
-            f"the target must have one value for each of {n_documents} documents, "
-            f"but its shape is {values.shape}"
+            f"the target must have one value (or one row of values) for each of {n_documents} "
+            f"documents, but its shape is {values.shape}"
         )
     if not np.isfinite(values).all():
         raise InputError(
             f"{int((~np.isfinite(values)).sum())} of {n_documents} values of the target are not "
             "finite (NaN or infinity); leave these documents out"
         )
-    if np.ptp(values) == 0:
-        raise InputError(f"the target is {values[0]:g} on every document; nothing can predict it")
+    values = values.reshape(n_documents, -1)
+    for column in values.T:
+        if np.ptp(column) == 0:
+            raise InputError(
+                f"the target is {column[0]:g} on every document; nothing can predict it"
+            )
     return values
+
+
+def _largest(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return, for each feature, the score that is farthest from 0."""
+    scores = np.vstack(columns)  # (n_columns, n_features)
+    best = np.argmax(np.abs(scores), axis=0)
+    return np.asarray(scores[best, np.arange(scores.shape[1])])
 
 
 def _scores(
@@ -157,6 +172,30 @@ def _lasso_coefficients(
         tiny = 1e-9 * np.nan_to_num(column_correlation(activations, target))
         coefficients = np.where(coefficients == 0, tiny, coefficients)
     return np.asarray(np.where(spread > 0, coefficients, 0.0))
+
+
+def _entry_penalties(
+    activations: csr_matrix, target: NDArray[np.float64], n: int
+) -> NDArray[np.float64]:
+    """Return the penalty at which each feature enters the model, with its sign; 0 if it does not.
+
+    The penalty falls until n features are in. Between two steps the entry is taken to be where a
+    column that is uncorrelated with the others would have entered.
+    """
+    columns, spread = _scaled(activations)
+    centred = (target - target.mean()) / target.std()
+    alpha = float(np.abs(columns.T @ centred).max()) / len(target)
+    model = _SparseLasso(columns, centred)
+    before, empty = alpha, alpha
+    entries = np.zeros(columns.shape[1])
+    while np.count_nonzero(entries) < n and alpha > 1e-3 * empty:
+        before, alpha = alpha, alpha * _ALPHA_STEP
+        coefficients = model.fit(alpha)
+        entry = np.sign(coefficients) * np.minimum(alpha + np.abs(coefficients), before)
+        entries = np.where(entries == 0, entry, entries)
+    # Those the penalty never let in rank behind the others, by their correlation.
+    tiny = 1e-9 * np.nan_to_num(column_correlation(activations, target))
+    return np.asarray(np.where(spread > 0, np.where(entries == 0, tiny, entries), 0.0))
 
 
 def _scaled(activations: csr_matrix) -> tuple[csc_matrix, NDArray[np.float64]]:

@@ -115,7 +115,14 @@ def _understand(labels: Sequence[object], n: int, *, classification: bool | None
     kind: Literal["auto", "numeric", "binary"] = "auto"
     if classification is not None:
         kind = "binary" if classification else "numeric"
-    return understand_target(values, name="labels", kind=kind)
+    understood = understand_target(values, name="labels", kind=kind)
+    if understood.values.ndim > 1:
+        raise InputError(
+            f"labels hold {len(understood.classes)} classes ({', '.join(understood.classes[:6])}), "
+            "and quickstart explains numbers or two classes; turn one class into 1 and the others "
+            "into 0, or use find_hypotheses"
+        )
+    return understood
 
 
 def _take_rows(embeddings: ArrayLike, rows: NDArray[np.int64], n: int) -> NDArray[np.float32]:

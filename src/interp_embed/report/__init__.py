@@ -5,22 +5,46 @@ Renders what earlier stages produced and computes nothing.
 
 from typing import TYPE_CHECKING, Any
 
-from interp_embed.report.files import StudyFiles, write_study
-from interp_embed.report.frame import HYPOTHESIS_COLUMNS, hypotheses_frame
+from interp_embed.report.files import StudyFiles, write_regression_table, write_study
+from interp_embed.report.frame import (
+    CLASS_COLUMNS,
+    HYPOTHESIS_COLUMNS,
+    STRATA_COLUMNS,
+    classes_frame,
+    hypotheses_frame,
+    strata_frame,
+)
 from interp_embed.report.page import render_html
+from interp_embed.report.regression import (
+    RegressionRow,
+    RegressionTable,
+    read_regression_table,
+    regression_table,
+)
 from interp_embed.report.run_record import RUN_FORMAT, run_record
+from interp_embed.report.summary import summarise_study
 
 if TYPE_CHECKING:
     from interp_embed.report.forest import forest_plot
 
 __all__ = [
+    "CLASS_COLUMNS",
     "HYPOTHESIS_COLUMNS",
     "RUN_FORMAT",
+    "STRATA_COLUMNS",
+    "RegressionRow",
+    "RegressionTable",
     "StudyFiles",
+    "classes_frame",
     "forest_plot",
     "hypotheses_frame",
+    "read_regression_table",
+    "regression_table",
     "render_html",
     "run_record",
+    "strata_frame",
+    "summarise_study",
+    "write_regression_table",
     "write_study",
 ]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interp_embed.records import Estimate
+from interp_embed.report.wording import chance
 
 FOREST_WIDTH = 240.0
 """Width of the forest plot, in the units of its drawing."""
@@ -95,11 +96,6 @@ def score_axis(scores: Sequence[float], *, metric: str) -> Axis:
         width=BARS_WIDTH,
         margin=0.0,
     )
-
-
-def chance(metric: str) -> float:
-    """Return the score of a predictor that knows nothing: where the bars begin."""
-    return 0.5 if metric == "auc" else 0.0
 
 
 def bar(score: float, axis: Axis, *, metric: str) -> Bar | None:

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from interp_embed.records import Hypothesis, HypothesisStudy
 from interp_embed.report.characters import visible
 from interp_embed.report.drawing import Axis, forest_axis
+from interp_embed.report.meanings import effect_unit
+from interp_embed.report.scales import effect_scale
 
 _UP, _DOWN, _NONE = "#0b62a4", "#b8480a", "#5c646c"
 _LABEL_WIDTH = 36
@@ -23,7 +25,7 @@ def forest_plot(study: HypothesisStudy, *, ax: Axes | None = None) -> Axes:
     plot ends in an arrow.
 
     Args:
-        study: The finished study; a binary target's effects are drawn in percentage points.
+        study: The finished study; differences in shares are drawn in percentage points.
         ax: Axes to draw on; a new figure of fitting height if None.
     """
     hypotheses = study.hypotheses
@@ -31,7 +33,7 @@ def forest_plot(study: HypothesisStudy, *, ax: Axes | None = None) -> Axes:
         height = min(1.1 + 0.4 * max(1, len(hypotheses)), _TALLEST_INCHES)
         _, ax = plt.subplots(figsize=(7.5, height), layout="constrained")
     axis = forest_axis([hypothesis.separation for hypothesis in hypotheses])
-    factor = 100.0 if study.target_kind == "binary" else 1.0
+    factor = effect_scale(study).factor
     ax.axvline(0, color=_NONE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     for position, hypothesis in enumerate(hypotheses):
         _draw(ax, hypothesis, position=position, axis=axis, factor=factor)
@@ -45,8 +47,9 @@ def _name_rows(ax: Axes, study: HypothesisStudy) -> None:
     labels = [_concept(hypothesis) for hypothesis in study.hypotheses]
     ax.set_yticks(range(len(labels)), labels, fontsize="small", parse_math=False)
     ax.set_ylim(max(1, len(labels)) - 0.5, -0.5)
-    unit = "percentage points of " if study.target_kind == "binary" else ""
-    ax.set_xlabel(f"Separation ({unit}{visible(study.target_name)})", parse_math=False)
+    scale = effect_scale(study)
+    unit = effect_unit(study, scale) if scale.unit else study.target_name
+    ax.set_xlabel(f"Separation ({visible(unit)})", parse_math=False)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
 
@@ -78,5 +81,6 @@ def _draw(ax: Axes, hypothesis: Hypothesis, *, position: int, axis: Axis, factor
 
 
 def _concept(hypothesis: Hypothesis) -> str:
-    text = visible(hypothesis.hypothesis)
+    about = f" ({hypothesis.about})" if hypothesis.about else ""
+    text = visible(hypothesis.hypothesis + about)
     return "\n".join(textwrap.wrap(text, _LABEL_WIDTH, max_lines=2, placeholder=" …"))

@@ -1,6 +1,7 @@
 """The report as one page that needs no network, no script and no second file."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from interp_embed.records import HypothesisStudy, Json
-from interp_embed.report import wording
+from interp_embed.records import ConceptGroup, HypothesisStudy, Json
+from interp_embed.report import meanings, wording
 from interp_embed.report.characters import visible
-from interp_embed.report.drawing import Axis, Bar, bar, chance, forest_axis, score_axis
+from interp_embed.report.drawing import Axis, Bar, bar, forest_axis, score_axis
 from interp_embed.report.rows import RowView, row_view
-from interp_embed.report.run_record import is_untested, run_record
+from interp_embed.report.run_record import run_record
+from interp_embed.report.scales import Scales, study_scales
+from interp_embed.report.verdicts import is_untested
 
 _MOST_DROPPED_ROWS = 20
 _SCORE_NAMES = (
@@ -42,6 +45,16 @@ class ScoreView:
     explanation: str
     value: str
     bar: Bar | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptGroupView:
+    """Concepts tested as one."""
+
+    members: tuple[str, ...]
+    p: str
+    q: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,48 +98,69 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints
 
 def _context(study: HypothesisStudy) -> dict[str, Any]:
     record = run_record(study)
-    axis = forest_axis(
-        [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
-    )
-    scale = wording.effect_scale(study)
+    scales = study_scales(study)
+    drawn = [item.separation for item in study.hypotheses]
+    if scales.joined:
+        drawn += [item.coefficient for item in study.hypotheses]
+    axis = forest_axis(drawn)
     scores = score_axis(
         [getattr(study.scores, key) for key, _, _ in _SCORE_NAMES], metric=study.scores.metric
     )
-    settings = _facts(record["settings"])
-    provenance = _facts(record["provenance"])
     return {
         "study": study,
         "words": wording,
+        "meanings": meanings,
         "answer": wording.answer(study),
         "axis": axis,
-        "ticks": [(axis.x(tick), scale.tick(tick)) for tick in axis.ticks],
+        "ticks": [(axis.x(tick), scales.separation.tick(tick)) for tick in axis.ticks],
         "zero": axis.x(0.0),
-        "scale": scale,
-        "groups": _groups(study, scale=scale, axis=axis),
+        "row_height": 38 if scales.joined else 26,
+        "scales": scales,
+        "groups": _groups(study, scales=scales, axis=axis),
         "n_columns": 8,
         "scores": _scores(study, scores),
         "score_axis": scores,
-        "score_origin": scores.x(chance(study.scores.metric)),
+        "score_origin": scores.x(wording.chance(study.scores.metric)),
+        "concept_groups": _concept_groups(study),
         "embedder": _embedder(record),
         "command": record["provenance"].get("command", record["settings"].get("command")),
-        "settings": settings,
-        "provenance": provenance,
+        "settings": _facts(record["settings"]),
+        "provenance": _facts(record["provenance"]),
         "dropped": _dropped(study),
     }
 
 
-def _groups(study: HypothesisStudy, *, scale: wording.EffectScale, axis: Axis) -> list[Group]:
+def _groups(study: HypothesisStudy, *, scales: Scales, axis: Axis) -> list[Group]:
     kinds: dict[str, list[RowView]] = {"held": [], "not": [], "untested": []}
     for hypothesis in study.hypotheses:
         untested = is_untested(hypothesis)
         kind = "held" if hypothesis.significant else "untested" if untested else "not"
-        kinds[kind].append(row_view(hypothesis, scale=scale, axis=axis))
+        row = row_view(hypothesis, scales=scales, axis=axis, strata_name=study.strata_name)
+        kinds[kind].append(row)
     titles = {
         "held": f"Hold up at {wording.level_percent(study.level)} after correction",
         "not": "Do not hold up",
         "untested": "Could not be tested",
     }
     return [Group(titles[kind], tuple(rows)) for kind, rows in kinds.items() if rows]
+
+
+def _concept_groups(study: HypothesisStudy) -> list[ConceptGroupView]:
+    return [
+        ConceptGroupView(
+            members=group.members,
+            p=wording.probability(group.p),
+            q=wording.probability(group.q),
+            verdict=_verdict(group),
+        )
+        for group in study.groups
+    ]
+
+
+def _verdict(group: ConceptGroup) -> str:
+    if not math.isfinite(group.p):
+        return "could not be tested"
+    return "holds up" if group.significant else "does not hold up"
 
 
 def _scores(study: HypothesisStudy, axis: Axis) -> list[ScoreView]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from interp_embed.errors import InputError
-from interp_embed.records import Hypothesis, HypothesisStudy, Json, RowCounts
+from interp_embed.records import HypothesisStudy, Json, RowCounts
 from interp_embed.report.characters import visible
+from interp_embed.report.verdicts import is_untested
 
 RUN_FORMAT = 1
 """Version of the layout of ``run.json``; raised when a key changes its meaning or goes."""
@@ -35,7 +36,9 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
             "kind": study.target_kind,
             "note": study.target_note,
             "mean": study.target_mean,
+            "classes": study.classes,
         },
+        "strata_name": study.strata_name,
         "rows": _rows(study.rows),
         "tried": study.tried,
         "tested": study.tested,
@@ -48,7 +51,14 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
         ],
         "level": study.level,
         "correction": study.correction,
+        "n_earlier": study.n_earlier,
+        "detectable": study.detectable,
+        "signal": None if study.signal is None else asdict(study.signal),
         "score": asdict(study.scores),
+        "model": None if study.model is None else asdict(study.model),
+        "controlled_for": _controlled_for(study),
+        "concept_groups": [asdict(group) for group in study.groups],
+        "ledger": [asdict(attempt) for attempt in study.ledger],
         "training": asdict(study.training),
         "settings": study.settings,
         "provenance": study.provenance,
@@ -57,10 +67,15 @@ def run_record(study: HypothesisStudy) -> dict[str, Json]:
     return {key: _as_json(value, place=key) for key, value in record.items()}
 
 
-def is_untested(hypothesis: Hypothesis) -> bool:
-    """Return whether a hypothesis is without a verdict, rather than with a negative one."""
-    has_no_p = math.isnan(hypothesis.coefficient.p)
-    return not hypothesis.significant and (has_no_p or bool(hypothesis.note))
+def _controlled_for(study: HypothesisStudy) -> list[str]:
+    """Return what is held fixed in the controlled effects, each name once."""
+    names = (
+        name
+        for item in study.hypotheses
+        if item.controlled is not None
+        for name in item.controlled.covariates
+    )
+    return list(dict.fromkeys(names))
 
 
 def _rows(rows: RowCounts) -> dict[str, Json]:

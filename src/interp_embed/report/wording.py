@@ -1,90 +1,31 @@
 """Numbers and sentences as people read them."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from interp_embed.records import HypothesisStudy, Scores
-
-MISSING = "\u2013"
-"""An en dash: stands where there is no number."""
-_MINUS = "\u2212"
+from interp_embed.report.scales import MISSING, minus
 
 METRIC_NAMES = {"r2": "R²", "auc": "AUC"}
 CORRECTION_NAMES = {
     "bh": "Benjamini-Hochberg, which bounds the expected share of false findings",
+    "by": "Benjamini-Yekutieli, which bounds the expected share of false findings under any "
+    "dependence",
     "bonferroni": "Bonferroni, which bounds the chance of a single false finding",
+    "holm": "Holm, which bounds the chance of a single false finding",
 }
-
-_PLAIN_SIZES = (1e-4, 1e7)
-
-
-@dataclass(frozen=True, slots=True)
-class EffectScale:
-    """How effects are written: all with the same unit and number of decimals."""
-
-    factor: float
-    """What an effect is multiplied by before it is written."""
-    decimals: int
-    unit: str
-    """In words; empty if it is the unit of the target."""
-    scientific: bool = False
-    """Whether the numbers are too large or too small to be written out."""
-
-    def plain(self, value: float) -> str:
-        """Return an effect without a plus sign, such as ``0.25``."""
-        if not math.isfinite(value):
-            return MISSING
-        scaled = value * self.factor
-        text = f"{scaled:.2e}" if self.scientific else f"{scaled:.{self.decimals}f}"
-        return _minus(text)
-
-    def signed(self, value: float) -> str:
-        """Return an effect with its sign, such as ``+0.25``."""
-        text = self.plain(value)
-        return text if text == MISSING or text.startswith(_MINUS) or value == 0 else f"+{text}"
-
-    def tick(self, value: float) -> str:
-        """Return a round number on the axis, without needless decimals."""
-        return _minus(f"{round(value * self.factor, 9):g}")
-
-    def interval(self, low: float, high: float) -> str:
-        """Return an interval, such as ``[0.10, 0.60]``; empty if an end is not known."""
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return ""
-        return f"[{self.plain(low)}, {self.plain(high)}]"
-
-
-def effect_scale(study: HypothesisStudy) -> EffectScale:
-    """Return how the study's effects are written.
-
-    A binary target's effects are differences in rates: percentage points. The typical interval is
-    as wide as two digits can tell, so that no digit is shown that the data do not support.
-    """
-    binary = study.target_kind == "binary"
-    factor, unit = (100.0, "percentage points") if binary else (1.0, "")
-    estimates = [e for item in study.hypotheses for e in (item.separation, item.coefficient)]
-    widths = [e.high - e.low for e in estimates] + [abs(e.value) for e in estimates]
-    known = sorted(width for width in widths if 0 < width < math.inf)
-    if not known:
-        return EffectScale(factor=factor, decimals=2, unit=unit)
-    typical = known[len(known) // 2] * factor
-    return EffectScale(
-        factor=factor,
-        decimals=min(6, max(0, 1 - math.floor(math.log10(typical)))),
-        unit=unit,
-        scientific=not _PLAIN_SIZES[0] <= typical <= _PLAIN_SIZES[1],
-    )
+_LEAST_GAIN = 0.02
+"""Below this much more than chance a ceiling is no yardstick."""
 
 
 def number(value: float, *, decimals: int = 2) -> str:
     """Return a number, or a dash where there is none."""
-    return _minus(f"{value:.{decimals}f}") if math.isfinite(value) else MISSING
+    return minus(f"{value:.{decimals}f}") if math.isfinite(value) else MISSING
 
 
 def significant_digits(value: float, *, digits: int = 4) -> str:
     """Return a number of unknown size, such as a target's mean."""
-    return _minus(f"{value:.{digits}g}") if math.isfinite(value) else MISSING
+    return minus(f"{value:.{digits}g}") if math.isfinite(value) else MISSING
 
 
 def probability(p: float) -> str:
@@ -94,6 +35,12 @@ def probability(p: float) -> str:
     if p < 0.001:
         return "< 0.001"
     return f"{p:.3f}" if p < 0.9995 else "1.000"
+
+
+def equals(p: float) -> str:
+    """Return a p-value behind its relation, such as ``= 0.031`` or ``< 0.001``."""
+    text = probability(p)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def percent(share: float) -> str:
@@ -116,6 +63,28 @@ def level_percent(level: float) -> str:
 def metric_name(scores: Scores) -> str:
     """Return the name of the scores' metric."""
     return METRIC_NAMES.get(scores.metric, scores.metric)
+
+
+def chance(metric: str) -> float:
+    """Return the score of a predictor that knows nothing."""
+    return 0.5 if metric == "auc" else 0.0
+
+
+def share_of_ceiling(scores: Scores) -> float:
+    """Return what part of the ceiling's gain over chance the hypotheses reach.
+
+    R2 of 0.2 where the embedding reaches 0.5 -> 0.4; AUC of 0.6 against 0.75 -> 0.4. NaN where
+    the ceiling itself is hardly above chance.
+    """
+    gain = scores.ceiling - chance(scores.metric)
+    if not (math.isfinite(scores.hypotheses) and gain >= _LEAST_GAIN):
+        return math.nan
+    return (scores.hypotheses - chance(scores.metric)) / gain
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return parts as a list in a sentence, such as ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def who_worded(study: HypothesisStudy) -> str:
@@ -159,9 +128,3 @@ def _prediction(study: HypothesisStudy) -> str:
     if not math.isfinite(scores.ceiling):
         return text
     return f"{text}, where a ridge on the full embedding reaches {number(scores.ceiling)}"
-
-
-def _minus(text: str) -> str:
-    if not text.strip("-0."):
-        text = text.lstrip("-")  # no "minus zero"
-    return text.replace("-", _MINUS)

@@ -18,9 +18,12 @@ from interp_embed.stats.columns import (
     column_separation,
 )
 from interp_embed.stats.crossfit import (
+    RidgeFit,
     ScoreGain,
     crossfit_gain,
+    crossfit_predictions,
     crossfit_score,
+    fit_ridge,
 )
 from interp_embed.stats.intervals import (
     Interval,
@@ -51,6 +54,9 @@ from interp_embed.stats.multiplicity import (
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.partial_permutation import (
+    partial_permutation_test,
+)
 from interp_embed.stats.power import (
     DetectableEffect,
     detectable_coefficient,
@@ -61,6 +67,10 @@ from interp_embed.stats.prediction_powered import (
     CorrectedFit,
     dsl_mean,
     dsl_regression,
+)
+from interp_embed.stats.prediction_test import (
+    PredictionTest,
+    prediction_test,
 )
 from interp_embed.stats.preference import (
     PreferenceEffect,
@@ -129,8 +139,10 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
+    "RidgeFit",
     "ScoreGain",
     "SeedStability",
     "SplitRows",
@@ -156,6 +168,7 @@ __all__ = [
     "corrected_difference",
     "corrected_prevalence",
     "crossfit_gain",
+    "crossfit_predictions",
     "crossfit_score",
     "demean_within",
     "detectable_coefficient",
@@ -165,6 +178,7 @@ __all__ = [
     "dsl_mean",
     "dsl_regression",
     "fit_model",
+    "fit_ridge",
     "inverse_frequency_weights",
     "joint_regression",
     "jonckheere_terpstra",
@@ -176,7 +190,9 @@ __all__ = [
     "npmi_interval",
     "npmi_shrunk",
     "paired_rate_differences",
+    "partial_permutation_test",
     "permutation_test",
+    "prediction_test",
     "preference_effect",
     "preference_regression",
     "rate_differences",
