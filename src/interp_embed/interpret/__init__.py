@@ -1,6 +1,6 @@
 """What a feature responds to, in words, and how well the words predict it."""
 
-from interp_embed.interpret.annotator import Annotator
+from interp_embed.interpret.annotator import Annotator, Labeller
 from interp_embed.interpret.examples import FeatureExamples, choose_examples
 from interp_embed.interpret.exemplar_labeller import ExemplarLabeller
 from interp_embed.interpret.exemplar_rule import ExemplarRule
@@ -61,6 +61,7 @@ __all__ = [
     "LLMRoles",
     "LabelProposals",
     "LabelScores",
+    "Labeller",
     "PremadeLabels",
     "Prompt",
     "RuleAnnotator",

@@ -30,13 +30,13 @@ def find_cuts(degrees: NDArray[np.floating], fires: NDArray[np.bool_]) -> Cuts:
         fires: Shape (n_documents,).
     """
     n, n_columns = degrees.shape
-    if n < 2 * MIN_SIDE:
+    n_fires = int(fires.sum())
+    if n < 2 * MIN_SIDE or n_fires in (0, n):
         return Cuts(np.full(n_columns, -np.inf), np.full(n_columns, np.nan))
     order = np.argsort(-degrees, axis=0, kind="stable")
     ordered = np.take_along_axis(degrees, order, axis=0).astype(np.float64)
     above = np.arange(1, n)[:, None]  # documents above a cut after each place
     together = fires[order].cumsum(axis=0)[:-1]  # (n_documents - 1, n_columns)
-    n_fires = int(fires.sum())
     spread = above * (n - above) * float(n_fires * (n - n_fires))
     phi = (n * together - above * n_fires) / np.sqrt(np.maximum(spread, 1))
     possible = (ordered[:-1] > ordered[1:]) & (above >= MIN_SIDE) & (above <= n - MIN_SIDE)

@@ -36,11 +36,10 @@ _MIN_GAIN = 0.03
 class _Candidates:
     """Sentences that could stand for a feature."""
 
-    positions: NDArray[np.int64]
-    """Among all sentences, shape (n_candidates,)."""
+    sentences: tuple[str, ...]
+    """As a label can hold them, all different."""
     degrees: NDArray[np.float32]
-    """Resemblance of documents, the median in place of that of a sentence's own document; shape
-    (n_documents, n_candidates)."""
+    """Resemblance of documents to each, shape (n_documents, n_candidates)."""
 
 
 class ExemplarLabeller:
@@ -89,11 +88,8 @@ class ExemplarLabeller:
         chosen = self._choose(candidates, fires)
         if not chosen:
             return None
-        rule = ExemplarRule(tuple(self._sentence(candidates, i) for i in chosen))
+        rule = ExemplarRule(tuple(candidates.sentences[i] for i in chosen))
         return Label(feature, rule.text, SOURCE, n_examples=len(fires))
-
-    def _sentence(self, candidates: _Candidates, i: int) -> str:
-        return quotable(self._read.sentences[candidates.positions[i]])
 
     def _candidates(self, fires: NDArray[np.bool_]) -> _Candidates:
         """Return sentences of documents in which the feature fires, the nearest to it."""
@@ -102,14 +98,17 @@ class ExemplarLabeller:
         if not len(positions):  # as in languages that put no spaces between words
             positions = np.flatnonzero(from_firing & self._is_short)
         direction = self._read.whole[fires].mean(axis=0) - self._read.whole[~fires].mean(axis=0)
-        nearest = np.argsort(-(self._read.parts[positions] @ direction), kind="stable")
-        positions = positions[nearest[:_CANDIDATES]]
-        degrees = self._read.resemblance(self._read.parts[positions])
-        # A document resembles its own sentence however little that says about the feature.
-        own = (self._document_of[positions], np.arange(len(positions)))
-        if len(positions):
-            degrees[own] = np.median(degrees, axis=0)
-        return _Candidates(positions, degrees)
+        nearest = positions[np.argsort(-(self._read.parts[positions] @ direction), kind="stable")]
+        distinct: dict[str, int] = {}
+        for position in nearest.tolist():
+            distinct.setdefault(quotable(self._read.sentences[position]), position)
+            if len(distinct) == _CANDIDATES:
+                break
+        sentences = tuple(distinct)
+        degrees = self._read.resemblance(self._read.parts[list(distinct.values())])
+        for column, sentence in enumerate(sentences):
+            degrees[:, column] = self._read.without_source(degrees[:, column], (sentence,))
+        return _Candidates(sentences, degrees)
 
     def _choose(self, candidates: _Candidates, fires: NDArray[np.bool_]) -> list[int]:
         """Return the candidates whose mean resemblance agrees best, in the order of choice."""
@@ -117,9 +116,8 @@ class ExemplarLabeller:
         total = np.zeros((len(fires), 1), np.float32)
         reached = 0.0
         while len(chosen) < _MAX_EXEMPLARS:
-            fitting = [
-                i for i in range(len(candidates.positions)) if self._fits(candidates, chosen, i)
-            ]
+            every = range(len(candidates.sentences))
+            fitting = [i for i in every if _fits(candidates, chosen, i)]
             if not fitting:
                 break
             mean = (total + candidates.degrees[:, fitting]) / (len(chosen) + 1)
@@ -132,10 +130,10 @@ class ExemplarLabeller:
             total = total + candidates.degrees[:, [fitting[best]]]
         return chosen
 
-    def _fits(self, candidates: _Candidates, chosen: list[int], i: int) -> bool:
-        sentences = tuple(self._sentence(candidates, j) for j in (*chosen, i))
-        distinct = len(set(sentences)) == len(sentences)
-        return distinct and len(ExemplarRule(sentences).text) <= _MAX_LABEL
+
+def _fits(candidates: _Candidates, chosen: list[int], i: int) -> bool:
+    sentences = tuple(candidates.sentences[j] for j in (*chosen, i))
+    return i not in chosen and len(ExemplarRule(sentences).text) <= _MAX_LABEL
 
 
 def learning_rows(n_documents: int) -> NDArray[np.int64]:

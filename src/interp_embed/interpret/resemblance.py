@@ -1,7 +1,8 @@
 """How much documents resemble sentences, as a sentence encoder sees it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from interp_embed.embedders import Embedder, embed_documents
 from interp_embed.embedders.documents import Cache
+from interp_embed.interpret.exemplar_rule import quotable
 from interp_embed.interpret.sentences import split_sentences
 
 _SHARE_OF_WHOLE = 0.5
@@ -37,6 +39,8 @@ class EmbeddedDocuments:
     start: NDArray[np.int64]
     """Sentences of document i are ``start[i]:start[i + 1]``; shape (n_documents + 1,)."""
     sentences: tuple[str, ...]
+    holders: Mapping[str, frozenset[int]]
+    """Documents that hold each sentence, by the sentence as a label can hold it."""
 
     @property
     def document_of(self) -> NDArray[np.int64]:
@@ -60,6 +64,22 @@ class EmbeddedDocuments:
             out[:, block] = _SHARE_OF_WHOLE * whole + (1 - _SHARE_OF_WHOLE) * nearest
         return out
 
+    def without_source(
+        self, degrees: NDArray[np.float32], sentences: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Return degrees with the median for documents that alone hold one of these sentences.
+
+        A document resembles a sentence taken from it however little that says of other documents.
+
+        Args:
+            degrees: Shape (n_documents,).
+            sentences: As a label holds them (:func:`quotable`).
+        """
+        alone = [self.holders[text] for text in sentences if len(self.holders.get(text, ())) == 1]
+        out = degrees.copy()
+        out[[row for rows in alone for row in rows]] = np.median(degrees)
+        return out
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceReader:
@@ -69,8 +89,6 @@ class SentenceReader:
     """Fitted or pretrained."""
     cache: Cache
     centre: Centre
-    batch: int = field(default=4_096)
-    """Documents held at once by those who can do without the rest."""
 
     @classmethod
     def fit(cls, documents: Sequence[str], embedder: Embedder, *, cache: Cache) -> Self:
@@ -89,6 +107,7 @@ class SentenceReader:
             parts=_unit(parts - self.centre.sentence),
             start=np.cumsum([0, *counts], dtype=np.int64),
             sentences=tuple(sentence for own in sentences for sentence in own),
+            holders=_holders(sentences),
         )
 
     def read_sentences(self, sentences: Sequence[str]) -> NDArray[np.float32]:
@@ -104,6 +123,14 @@ def _vectors(
     flat = [sentence for own in sentences for sentence in own]
     whole = embed_documents(documents, embedder, cache=cache, progress=False)
     return whole, embed_documents(flat, embedder, cache=cache, progress=False), sentences
+
+
+def _holders(sentences: list[list[str]]) -> dict[str, frozenset[int]]:
+    holders: dict[str, set[int]] = defaultdict(set)
+    for row, own in enumerate(sentences):
+        for sentence in own:
+            holders[quotable(sentence)].add(row)
+    return {sentence: frozenset(rows) for sentence, rows in holders.items()}
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

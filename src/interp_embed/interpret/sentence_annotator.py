@@ -13,7 +13,7 @@ from interp_embed.errors import InputError
 from interp_embed.interpret.annotator import restrict_annotations
 from interp_embed.interpret.cut import find_cuts
 from interp_embed.interpret.exemplar_labeller import ExemplarLabeller, learning_rows
-from interp_embed.interpret.exemplar_rule import ExemplarRule, quotable
+from interp_embed.interpret.exemplar_rule import ExemplarRule
 from interp_embed.interpret.keywords import KeywordAnnotator, KeywordRule
 from interp_embed.interpret.resemblance import EmbeddedDocuments, SentenceReader
 from interp_embed.records import Annotations, Label
@@ -86,7 +86,7 @@ class SentenceAnnotator:
         fires = activations[rows][:, list(feature_of.values())].toarray() > 0
         thresholds: dict[str, float] = {}
         for column, concept in enumerate(concepts):
-            values = _without_own(degrees[:, [column]], read, concept)
+            values = read.without_source(degrees[:, column], _sentences(concept))[:, None]
             thresholds[concept] = float(find_cuts(values, fires[:, column]).threshold[0])
         return CalibratedSentenceAnnotator(reader, thresholds)
 
@@ -171,20 +171,6 @@ def _sentences(concept: str) -> tuple[str, ...]:
     """Return what a concept is compared by: its exemplars, or its words as they are."""
     rule = ExemplarRule.parse(concept)
     return rule.sentences if rule else (concept,)
-
-
-def _without_own(
-    degrees: NDArray[np.float32], read: EmbeddedDocuments, concept: str
-) -> NDArray[np.float32]:
-    """Return degrees with the median for documents that an exemplar is taken from.
-
-    They resemble it however little it says about the feature.
-    """
-    wanted = set(_sentences(concept))
-    own = [i for i, sentence in enumerate(read.sentences) if quotable(sentence) in wanted]
-    out = degrees.copy()
-    out[read.document_of[own]] = np.median(degrees)
-    return out
 
 
 def _check_fit(documents: Sequence[str], labels: Sequence[Label], activations: csr_matrix) -> None:
