@@ -11,7 +11,7 @@ from _thread import interrupt_main
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fault_server import FaultServer, Limits
+from fault_server import Batches, FaultServer, Limits
 from fault_truth import last_user_turn
 
 from interp_embed import Dataset
@@ -62,7 +62,8 @@ def features(made):
 
 @pytest.fixture
 def server(answer_message):
-    with FaultServer(lambda body: answer_message(last_user_turn(body))) as server:
+    batches = Batches(check_s=0.0, answer_s=0.0)
+    with FaultServer(lambda body: answer_message(last_user_turn(body)), batches=batches) as server:
         yield server
 
 
@@ -111,6 +112,20 @@ def test_a_dry_run_sends_nothing_and_tells_calls_tokens_and_money(label, server,
     assert "Nothing was sent." in result.output
     assert server.stats().requests == 0
     assert Dataset.load_from_file(folder).own_labels() == {}
+
+
+def test_labels_in_batches_are_those_asked_call_by_call(label, server, folder):
+    estimate = label("--dry-run", "--llm-batch", "--price", "1000,2000")
+    assert "at half the price in batches answered within a day" in estimate.output
+
+    result = label("--llm-batch")
+
+    assert result.exit_code == 0, result.output
+    assert "2 features labelled, 0 not" in result.output
+    assert server.batches.made >= 1
+    asked = server.stats().requests
+    assert label().exit_code == 0
+    assert server.stats().requests == asked
 
 
 def test_a_dry_run_needs_no_key(folder, features):
@@ -218,7 +233,7 @@ def test_a_negative_cost_is_refused(label):
     [
         ("--annotator", "gpt-5-mini"), ("--base-url", "http://localhost:1/v1"),
         ("--max-cost", "0"), ("--price", "1,2"), ("--instructions", "About food."),
-        ("--answers", "a.sqlite"), ("--dry-run",),
+        ("--answers", "a.sqlite"), ("--dry-run",), ("--llm-batch",),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["label", "hypotheses"])

@@ -129,6 +129,12 @@ class Batches:
         self.polls += 1
         return _json(found[0].to_json())
 
+    async def close(self) -> None:
+        """Answer nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def _upload(self, request: HttpRequest) -> Reply:
         parts = _parts(request)
         if parts.get("purpose") != b"batch" or "file" not in parts:

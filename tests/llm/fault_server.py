@@ -174,6 +174,8 @@ class FaultServer:
         trace: TracebackType | None,
     ) -> None:
         self._call(self._hang_up())
+        if self.batches is not None:
+            self._call(self.batches.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()

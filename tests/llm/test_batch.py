@@ -26,6 +26,7 @@ from interp_embed.errors import InputError, Interrupted, LLMError, StoppedWarnin
 from interp_embed.interpret import LLMAnnotator
 from interp_embed.llm import AnswerStore, Budget, Message, OpenAILLM, Plan, Request
 from interp_embed.llm.batch_records import BatchRecord, BatchRecords, BatchRow
+from interp_embed.llm.keys import read_request, request_json, request_key
 
 MODEL, KEY = "gpt-4o-mini", "sk-good-key-0123456789"
 TRUTH = truth_answer(7, p=0.4)
@@ -396,6 +397,22 @@ def test_a_name_that_cannot_be_noted_ends_the_run_and_is_found_by_the_next(tmp_p
     assert server.batches.made == 1
 
 
+def test_a_batch_that_was_noted_but_never_made_is_sent_by_the_next_run():
+    store, requests = AnswerStore.in_memory(), questions(4)
+    with serve() as server:
+        llm = connect(server, store=store)
+        rows = [
+            BatchRow(request_key(one, llm.identity), "q-1", request_json(one, llm.identity))
+            for one in requests
+        ]
+        noted = record(provider="local", model=MODEL, created_at=server.clock.wall())
+        BatchRecords(store).prepare(noted, rows, lease_s=3600)
+        BatchRecords(store).let_go(noted.digest)
+        ask_each(llm, requests)
+    assert_paid_once(server, 4)
+    assert server.batches.sizes == [3]
+
+
 def child(server, path, **options):
     arguments = {
         "base_url": server.base_url, "store": str(path), "n": 12, "factor": FACTOR, "mode": "batch",
@@ -408,7 +425,7 @@ def child(server, path, **options):
     )
 
 
-@pytest.mark.parametrize("fate", ["silent", ""])
+@pytest.mark.parametrize("fate", ["silent", pytest.param("", marks=pytest.mark.slow)])
 def test_a_process_killed_before_or_after_it_knew_the_batch_pays_once(fate, tmp_path):
     path = tmp_path / "answers.sqlite"
     documents = [f"Guest {i} of many, at table {i % 7}." for i in range(12)]
@@ -519,7 +536,8 @@ def test_two_processes_send_one_batch_and_both_have_all(tmp_path):
     for found in results:
         assert_whole(found)
     assert_paid_once(server)
-    assert sum(server.batches.sizes) == 11
+    assert server.batches.made == 1
+    assert server.batches.sizes[0] in (10, 11)  # each may have asked one alone
 
 
 def test_a_batch_of_another_account_is_named_and_nothing_is_paid_twice():
@@ -623,7 +641,7 @@ def test_a_shared_budget_is_not_held_up_by_a_batch_left_behind():
 
 def record(digest="d1", **options):
     given = {"provider": "p", "model": "m", "quirks": {}, "tokens": 1.0, "n_requests": 2}
-    return BatchRecord(digest, created_at=1.0, **(given | options))
+    return BatchRecord(digest, **({"created_at": 1.0} | given | options))
 
 
 def test_a_key_is_in_one_batch_at_most(tmp_path):
@@ -641,6 +659,18 @@ def test_a_key_is_in_one_batch_at_most(tmp_path):
     assert theirs.take_over("d1", lease_s=60)
     assert theirs.forget("d1") == 2
     assert [found.digest for found in ours.on_their_way("p", "m")] == ["d2"]
+
+
+def test_a_question_is_read_back_from_the_store_as_it_was():
+    request = Request(
+        "q-1",
+        (Message("system", "Say."), Message("user", "Ünï \ud800")),
+        40,
+        schema={"type": "object", "properties": {"b": {}, "a": {}}},
+        sample=2,
+        parameters={"top_p": 0.5},
+    )
+    assert read_request(request_json(request, {"model": "m"}), kind="q-1") == request
 
 
 def test_a_key_that_another_process_asks_is_left_out_of_a_batch(tmp_path):

@@ -42,6 +42,7 @@ class LLMOptions:
     max_cost: float | None
     prices: tuple[str, ...]
     dry_run: bool
+    llm_batch: bool
     instructions: str | None
     answers: Path | None
 
@@ -73,6 +74,12 @@ _OPTIONS = (
         help="US dollars for a million tokens of input and output, where they are not known.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what it would cost, and send nothing."),
+    click.option(
+        "--llm-batch",
+        is_flag=True,
+        help="Ask in batches: half the price, answered within a day. End it and run it again at "
+        "any time; what was sent is collected then.",
+    ),
     click.option("--instructions", metavar="TEXT", help="What the labels should be about."),
     click.option(
         "--answers",
@@ -110,7 +117,7 @@ def choose_llm(
             "--annotator": None if asks_none else options.annotator, "--base-url": options.base_url,
             "--max-cost": options.max_cost, "--price": options.prices or None,
             "--instructions": options.instructions, "--answers": options.answers,
-            "--dry-run": options.dry_run or None,
+            "--dry-run": options.dry_run or None, "--llm-batch": options.llm_batch or None,
         }  # fmt: skip
         needy = [name for name, value in given.items() if value is not None]
         if needy:
@@ -131,6 +138,7 @@ def choose_llm(
     def model(name: str) -> "OpenAILLM":
         return OpenAILLM(
             name,
+            mode="batch" if options.llm_batch else "live",
             base_url=options.base_url,
             api_key=_key_for_nothing() if options.dry_run else None,
             store=store,

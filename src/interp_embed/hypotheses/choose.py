@@ -13,7 +13,7 @@ from interp_embed.hypotheses.same_concept import DistinctConcepts, distinct_conc
 from interp_embed.hypotheses.screening import less_other, screening_columns
 from interp_embed.hypotheses.select import select_features
 from interp_embed.interpret import Annotator
-from interp_embed.records import Attempt, Label, TargetKind
+from interp_embed.records import NO_FEATURE, Attempt, Label, TargetKind
 
 DISCOVER_SAMPLE = 300
 """Documents that an annotator who is paid for each reads, to choose among labels."""
@@ -47,6 +47,11 @@ class LabelChoice:
     n_missing: int
     why_missing: str
     attempts: tuple[Attempt, ...]
+    read: NDArray[np.int64]
+    """Documents that were read, by position, shape (n_read,)."""
+    verdicts: NDArray[np.float64]
+    """On these, of each label, missing ones filled with the label's mean, >= 0; of a pair what one
+    text has and the other has not. Shape (n_read, n_labels)."""
 
 
 def choose_labels(
@@ -76,13 +81,12 @@ def choose_labels(
             f"the annotator gave no verdict on any of {len(read)} {choosing.side} documents, so "
             f"that no label can be chosen: {why_missing}"
         )
-    # Of a pair counts what one text has and the other has not.
-    verdicts = np.maximum(less_other(fill_missing(annotations.verdicts), used.pairs), 0)
+    verdicts = np.maximum(less_other(_fill(annotations.verdicts), used.pairs), 0)
     faithful = _faithful(labels, verdicts, choosing.activations[read], n)
-    frequent = [i for i in faithful if often_enough(verdicts[:, i])]
+    frequent = [i for i in faithful if _often_enough(verdicts[:, i])]
     distinct = distinct_concepts(texts, verdicts, frequent)
     columns = screening_columns(used, kind=choosing.kind, control_length=choosing.control_length)
-    kept = most_predictive(verdicts, list(distinct.columns), columns, n)
+    kept = _most_predictive(verdicts, list(distinct.columns), columns, n)
     side = choosing.side
     return LabelChoice(
         kept=kept,
@@ -95,6 +99,8 @@ def choose_labels(
             Attempt("merge labels that say the same", side, len(frequent), len(distinct.columns)),
             Attempt("choose labels that predict best", side, len(distinct.columns), len(kept)),
         ),
+        read=read,
+        verdicts=verdicts,
     )
 
 
@@ -111,7 +117,7 @@ def choosing_rows(
     return np.sort(rng.choice(n_documents, DISCOVER_SAMPLE, replace=False))
 
 
-def fill_missing(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
+def _fill(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return verdicts with the concept's mean where one is missing: it then tells nothing."""
     known = np.isfinite(verdicts)
     means = np.where(known, verdicts, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -121,7 +127,12 @@ def fill_missing(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
 def _faithful(
     labels: list[Label], verdicts: NDArray[np.float64], activations: csr_matrix, n: int
 ) -> list[int]:
-    """Return the columns whose label agrees well enough with its feature, at least 2 n of them."""
+    """Return the columns whose label agrees well enough with its feature, at least 2 n of them.
+
+    Labels of no feature have nothing to agree with: all are returned.
+    """
+    if all(label.feature == NO_FEATURE for label in labels):
+        return list(range(len(labels)))
     features = [label.feature for label in labels]
     fires = activations[:, features].toarray() > 0  # (n_documents, n_labels)
     agreement = np.array(
@@ -132,26 +143,14 @@ def _faithful(
     return np.flatnonzero(agreement >= enough).tolist()
 
 
-def often_enough(verdicts: NDArray[np.float64]) -> bool:
-    """Tell whether a concept is there, and absent, in enough documents to be pursued."""
+def _often_enough(verdicts: NDArray[np.float64]) -> bool:
     present = float(verdicts.sum())
     return _MIN_PRESENT <= present <= len(verdicts) - _MIN_PRESENT
 
 
-def most_predictive(
+def _most_predictive(
     verdicts: NDArray[np.float64], columns: list[int], targets: NDArray[np.float64], n: int
 ) -> list[int]:
-    """Return the n columns whose verdicts together predict the targets best, best first.
-
-    Args:
-        verdicts: Without missing ones, shape (n_documents, n_concepts).
-        columns: To choose from.
-        targets: As ``screening_columns`` gives them.
-        n: Columns wanted; fewer where there are fewer.
-
-    Raises:
-        InputError: There are none to choose from.
-    """
     if not columns:
         raise InputError(
             f"every label found occurs in fewer than {_MIN_PRESENT} documents or is "

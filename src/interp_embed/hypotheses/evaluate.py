@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.hypotheses.answers import Answers, answer_concepts
-from interp_embed.hypotheses.concept_groups import concepts_together, judge_groups
+from interp_embed.hypotheses.concept_groups import judge_groups
 from interp_embed.hypotheses.corpus import Corpus, check_separate
 from interp_embed.hypotheses.generate import Candidate, Candidates
 from interp_embed.hypotheses.marginal import controlled, separation
@@ -145,23 +145,17 @@ def evaluate_candidates(
         for column, candidate in enumerate(candidates.candidates)
     ]
     features = [candidate.label.feature for candidate in candidates.candidates]
-    testable = list(answers.testable)
     return Evaluation(
         hypotheses=tuple(sorted(hypotheses, key=_certainty)),
         scores=score_predictions(
             confirm, activations, features, annotations.verdicts, kind=plan.kind, seed=seed
         ),
         n_tested=len(answers.tested),
-        n_incomplete=int((~answers.rows).sum()) if testable else 0,
+        n_incomplete=int((~answers.rows).sum()) if answers.testable else 0,
         n_missing=int(np.isnan(annotations.verdicts).sum()),
         why_missing=next(iter(annotations.reasons.values()), ""),
         model=answers.summary,
-        groups=judge_groups(
-            concepts_together(units.verdicts[answers.rows][:, testable]),
-            [names[column] for column in testable],
-            answers.fits,
-            level=plan.level,
-        ),
+        groups=judge_groups(units.verdicts, answers, names, level=plan.level),
         detectable=detectable_separation(
             units, answers.tested, answers.rows, plan, n_tests=family.n_tests
         ),

@@ -14,22 +14,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError, Interrupted
-from interp_embed.hypotheses.choose import (
-    choosing_rows,
-    fill_missing,
-    most_predictive,
-    often_enough,
-)
+from interp_embed.hypotheses.choose import ChoosingRows, choose_labels, choosing_rows
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.generate import (
     LLM_CANDIDATES_PER_HYPOTHESIS,
     Candidate,
     Candidates,
 )
-from interp_embed.hypotheses.same_concept import distinct_concepts
-from interp_embed.hypotheses.screening import less_other, screening_columns
+from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.select import select_features
-from interp_embed.interpret import LLMLike, LLMRoles, Prompt, as_roles, choose_examples
+from interp_embed.interpret import Annotator, LLMLike, LLMRoles, Prompt, as_roles, choose_examples
 from interp_embed.interpret.proposal_inquiry import (
     ProposalForm,
     ProposalInquiry,
@@ -37,7 +31,7 @@ from interp_embed.interpret.proposal_inquiry import (
 )
 from interp_embed.interpret.shown_text import as_texts, cut_text
 from interp_embed.llm import CostEstimate, Plan, add_estimates
-from interp_embed.records import NO_FEATURE, Annotations, Label
+from interp_embed.records import NO_FEATURE, Attempt, Label, TargetKind
 
 _TYPICAL_CONCEPT = "mentions how something was done or described by the one who wrote it"
 _THIRD = (1 / 3, 2 / 3)
@@ -112,6 +106,8 @@ def propose_hypotheses(
     *,
     n: int,
     llm: LLMLike,
+    kind: TargetKind = "numeric",
+    control_length: bool = True,
     settings: ProposalSettings | None = None,
     seed: int = 0,
 ) -> Candidates:
@@ -130,6 +126,8 @@ def propose_hypotheses(
         n: Hypotheses wanted.
         llm: A language model or its name, or two: the labelling one proposes, the annotating one
             reads what is proposed.
+        kind: Of the target.
+        control_length: Whether the length of documents is held fixed in the choice.
         settings: How concepts are asked for.
         seed: Of the samples.
 
@@ -153,13 +151,18 @@ def propose_hypotheses(
     roles = _roles(llm)
     settings = settings or ProposalSettings()
     found = _ask(_inquiries(discover, n, settings, seed), settings, roles)
-    read = choosing_rows(len(discover), sampled=True, seed=seed, pairs=discover.pairs)
-    texts = [discover.documents[row] for row in read]
+    choosing = ChoosingRows(
+        corpus=discover,
+        activations=csr_matrix((len(discover), 0)),
+        side="discover",
+        sampled=True,
+        kind=kind,
+        control_length=control_length,
+    )
     try:
-        annotations = roles.annotator.annotate(texts, [label.text for label in found.labels])
+        return _choose(found, roles.annotator, choosing, n=n, seed=seed)
     except Interrupted as error:
         raise Interrupted(str(error), partial=found) from error
-    return _choose(found, annotations, discover.take(read), n)
 
 
 def estimate_proposals(
@@ -252,41 +255,34 @@ def _same_words(text: str) -> str:
     return text.casefold().rstrip(" .")
 
 
-def _choose(found: Proposals, annotations: Annotations, sample: Corpus, n: int) -> Candidates:
-    n_missing = int(np.isnan(annotations.verdicts).sum())
-    why_missing = next(iter(annotations.reasons.values()), "")
-    if n_missing == annotations.verdicts.size:
-        raise InputError(
-            f"the annotator gave no verdict on any of {len(sample)} discover documents, so that "
-            f"no concept can be chosen: {why_missing}"
-        )
-    # Of a pair counts what one text has and the other has not.
-    verdicts = np.maximum(less_other(fill_missing(annotations.verdicts), sample.pairs), 0)
-    texts = [label.text for label in found.labels]
-    frequent = [i for i in range(len(texts)) if often_enough(verdicts[:, i])]
-    distinct = distinct_concepts(texts, verdicts, frequent)
-    targets = screening_columns(sample, kind="numeric")
-    kept = most_predictive(verdicts, list(distinct.columns), targets, n)
-    columns = csr_matrix(verdicts[:, kept])
-    ranked = select_features(columns, targets, n=len(kept), method="correlation")
+def _choose(
+    found: Proposals, reader: Annotator, choosing: ChoosingRows, *, n: int, seed: int
+) -> Candidates:
+    choice = choose_labels(list(found.labels), reader, choosing, n=n, seed=seed)
+    sample = choosing.corpus.take(choice.read)
+    answers = csr_matrix(choice.verdicts[:, choice.kept])
+    columns = screening_columns(sample, kind=choosing.kind, control_length=choosing.control_length)
+    ranked = select_features(answers, columns, n=len(choice.kept), method="correlation")
     scores = dict(zip(ranked.features.tolist(), ranked.scores.tolist(), strict=True))
     candidates = tuple(
         Candidate(
             label=found.labels[column],
             selection_score=scores[place],
-            examples=choose_examples(sample.documents, sample.rows, columns, place),
+            examples=choose_examples(sample.documents, sample.rows, answers, place),
         )
-        for place, column in enumerate(kept)
+        for place, column in enumerate(choice.kept)
     )
+    asked = Attempt("propose concepts", "discover", found.n_asked, len(found.labels))
     return Candidates(
         candidates=candidates,
         n_screened=len(found.labels),
         n_labelled=found.n_asked,
         n_without_label=found.n_asked - len(found.labels),
-        n_same_concept=distinct.n_merged,
+        n_same_concept=choice.distinct.n_merged,
         why_without_label=found.why_not,
-        n_missing=n_missing,
-        why_missing=why_missing,
+        n_missing=choice.n_missing,
+        why_missing=choice.why_missing,
+        attempts=(asked, *choice.attempts),
     )
 
 

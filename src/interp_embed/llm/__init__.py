@@ -1,6 +1,7 @@
 """Any OpenAI-compatible language model: asked within its limits, every answer kept."""
 
 from interp_embed.llm.answers import AnswerStore, StoredCall
+from interp_embed.llm.batch_records import BatchRecord, BatchRecords
 from interp_embed.llm.budget import Budget
 from interp_embed.llm.clock import Clock, RealClock
 from interp_embed.llm.openai_llm import OpenAILLM, load_llm
@@ -24,6 +25,8 @@ __all__ = [
     "Answer",
     "AnswerStore",
     "Ask",
+    "BatchRecord",
+    "BatchRecords",
     "Budget",
     "Clock",
     "CostEstimate",

@@ -126,8 +126,8 @@ class BatchCalls:
             if reply.status == 404:
                 self._stop(
                     f"{batch_id}, which holds some of these questions, is not known to this "
-                    "account: use the key it was sent with, or have them asked anew with "
-                    f'BatchRecords(store).forget("{batch_id}")',
+                    "account: use the key it was sent with, or have them asked and paid for anew "
+                    f'after interp_embed.llm.BatchRecords(store).forget("{batch_id}")',
                     fatal=True,
                 )
             return read_status(read_object(reply))

@@ -114,15 +114,15 @@ class BatchFlow:
             status = await self._calls.retrieve(record.batch_id)
             if status is None:
                 break
+            if status.status not in ("validating", "failed") and not is_accepted:
+                is_accepted = True
+                self._accepted()
             if status.is_over:
                 return await self._fetch(status)
             logger.info(
                 "%s: %s, %d of %d done", *(status.batch_id, status.status, status.n_done),
                 status.n_requests,
             )  # fmt: skip
-            if status.status != "validating" and not is_accepted:
-                is_accepted = True
-                self._accepted()
             await self._state.rest(pause)
             pause = min(most, 1.5 * pause)
         return None

@@ -174,7 +174,9 @@ class BatchSender:
         return self._is_offered
 
     def _is_proved(self, request: Request) -> bool:
-        return request.kind in self._probed or self.expectations.has_seen(request.kind)
+        if request.kind not in self._probed and self.expectations.has_seen(request.kind):
+            self._probed.add(request.kind)
+        return request.kind in self._probed
 
     async def _probe(
         self, request: Request, quirks: Callable[[], Quirks], may_send: Callable[[], bool]
