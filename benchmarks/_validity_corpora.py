@@ -1,11 +1,13 @@
 """Small planted corpora: each concept is a word or two, each embedding the concepts' directions."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from interp_embed.errors import NoSignalWarning
 from interp_embed.hypotheses import StudyRun, StudySettings, find_hypotheses
 from interp_embed.interpret import KeywordAnnotator
 
@@ -90,16 +92,18 @@ def study(
     **given: object,
 ) -> StudyRun:
     """Return the whole study: split, SAE, screening, labels, choice, and the test on fresh rows."""
-    return find_hypotheses(
-        corpus.texts,
-        target.tolist(),
-        embeddings=corpus.embeddings,
-        settings=settings,
-        groups=None if groups is None else groups.tolist(),
-        cache=None,
-        progress=False,
-        **given,  # type: ignore[arg-type]
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoSignalWarning)
+        return find_hypotheses(
+            corpus.texts,
+            target.tolist(),
+            settings=settings,
+            groups=None if groups is None else groups.tolist(),
+            ledger=None,
+            cache=None,
+            progress=False,
+            **{"embeddings": corpus.embeddings, **given},  # type: ignore[arg-type]
+        )
 
 
 def meant_concepts(hypotheses: list[str], corpus: WordCorpus) -> list[int]:

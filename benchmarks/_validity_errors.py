@@ -1,28 +1,21 @@
 """Annotators that err, and effects that differ between strata (X10, X11)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
+from _validity_corpora import SYNONYMS, WordCorpus, meant_concepts, study, write_texts
 from _validity_rows import Row, Sizes, false_share_row, number_row, share_row, standard_error
-from interp_embed.hypotheses import (
-    Candidate,
-    Candidates,
-    Corpus,
-    EvaluationPlan,
-    evaluate_candidates,
-)
-from interp_embed.interpret import FeatureExamples
-from interp_embed.records import NO_FEATURE, Annotations, Estimate, Hypothesis, Label
+from interp_embed.hypotheses import StudySettings
+from interp_embed.records import Estimate
 from interp_embed.stats import corrected_difference, dsl_regression
+from interp_embed.synthetic import plant_activations
 
 _N_DOCUMENTS, _N_GOLD, _PREVALENCE, _CORRECT = 4_000, 200, 0.05, 0.9
 _EFFECT = 1.0
-_N_DISCOVER, _N_CONCEPTS, _N_DIFFERENT = 100, 20, 5
+_N_DIFFERENT = 5
 
 
 @dataclass(frozen=True)
@@ -41,7 +34,7 @@ class Strata:
     """How many concepts whose effect differs between strata were found, by each method."""
 
     plain: int
-    """By a regression that ignores strata."""
+    """Found to be associated at all."""
     stratified: int
     """By the test of interaction."""
     reversed: int
@@ -128,101 +121,56 @@ def _width(estimates: list[Estimate]) -> float:
     return float(np.mean([one.high - one.low for one in estimates]))
 
 
-class _Truth:
-    """An annotator that knows: documents are row numbers, concepts column numbers."""
-
-    def __init__(self, truth: NDArray[np.bool_]) -> None:
-        self._truth = truth
-
-    def annotate(
-        self,
-        documents: Sequence[str],
-        concepts: Sequence[str],
-        *,
-        only: NDArray[np.bool_] | None = None,
-    ) -> Annotations:
-        """Return the truth."""
-        del only
-        rows, columns = [int(text) for text in documents], [int(name) for name in concepts]
-        return Annotations(tuple(concepts), self._truth[np.ix_(rows, columns)].astype(np.float32))
-
-
-def search_strata(seed: int, *, design: str) -> Strata:
-    """Test twenty concepts, of which the effect of five differs between two strata.
+def search_strata(seed: int, *, design: str, told_strata: bool) -> Strata:
+    """Run a whole study in which the effects of five of sixteen concepts differ between strata.
 
     Args:
-        seed: Of the documents.
-        design: ``reversal``: +.4 in one half of the documents, -.4 in the other; ``unbalanced``:
-            +1 in a tenth of the documents, -.11 in the rest, so that both cancel out.
+        seed: Of the documents and the study.
+        design: ``reversal``: +.6 in one half of the documents, -.6 in the other; ``unbalanced``:
+            +2 in a tenth of the documents, -.22 in the rest, so that both cancel out.
+        told_strata: Whether the study is told of the strata.
     """
+    n = 2_000
+    planted = plant_activations(n, n_concepts=len(SYNONYMS), seed=seed)
     rng = np.random.default_rng([seed, 42])
-    n = _N_DISCOVER + 2_000
-    strata = (rng.random(n) < (0.5 if design == "reversal" else 0.1)).astype(np.int64)
-    inside, outside = (0.4, -0.4) if design == "reversal" else (1.0, -1.0 / 9.0)
-    truth = rng.random((n, _N_CONCEPTS)) < 0.3
-    effect = np.where(strata == 1, inside, outside)
-    target = effect * truth[:, :_N_DIFFERENT].sum(axis=1) + rng.standard_normal(n)
-    rows = np.arange(n)
-    corpus = Corpus(
-        documents=tuple(map(str, rows)),
-        target=target,
-        embeddings=rng.standard_normal((n, 2)).astype(np.float32),
-        rows=rows,
-        groups=rows,
-        strata=strata,
-    )
-    names = tuple(map(str, range(_N_CONCEPTS)))
-    plan = EvaluationPlan("numeric", strata=("one", "other"), control_length=False)
-    plain = _evaluate(replace(corpus, strata=None), replace(plan, strata=()), truth, names)
-    found = _evaluate(corpus, plan, truth, names)
-    differs, turns = _strata_verdicts(found, names)
+    corpus = WordCorpus(write_texts(planted.truth, rng), planted.truth, planted.X)
+    inside = rng.random(n) < (0.5 if design == "reversal" else 0.1)
+    effect = np.where(inside, *((0.6, -0.6) if design == "reversal" else (2.0, -2.0 / 9)))
+    target = effect * planted.truth[:, :_N_DIFFERENT].sum(axis=1) + rng.standard_normal(n)
+    settings = StudySettings(n=12, features=64, active=4, confirm_share=0.5, seed=seed)
+    strata = np.where(inside, "one", "other").tolist() if told_strata else None
+    run = study(corpus, target, settings=settings, strata=strata)
+    hypotheses = run.study.hypotheses
+    meant = np.array(meant_concepts([h.hypothesis for h in hypotheses], corpus))
+    differs = np.array([h.strata is not None and h.strata.varies for h in hypotheses])
+    turns = np.array([h.strata is not None and h.strata.sign_reversal for h in hypotheses])
+    held = np.array([h.significant for h in hypotheses])
+    wanted = meant < _N_DIFFERENT
     return Strata(
-        plain=sum(plain[name].significant for name in names[:_N_DIFFERENT]),
-        stratified=int(differs[:_N_DIFFERENT].sum()),
-        reversed=int((differs & turns)[:_N_DIFFERENT].sum()),
-        n_false=int(differs[_N_DIFFERENT:].sum()),
+        plain=len(set(meant[wanted & held].tolist())),
+        stratified=len(set(meant[wanted & differs].tolist())),
+        reversed=len(set(meant[wanted & differs & turns].tolist())),
+        n_false=sum(not _names_any(h.hypothesis) for h in compress(hypotheses, differs)),
     )
 
 
-def _evaluate(
-    corpus: Corpus, plan: EvaluationPlan, truth: NDArray[np.bool_], names: Sequence[str]
-) -> dict[str, Hypothesis]:
-    """Return each concept tested on all but the first documents."""
-    discover, confirm = np.arange(_N_DISCOVER), np.arange(_N_DISCOVER, len(corpus))
-    examples = FeatureExamples((), ())
-    candidates = [Candidate(Label(NO_FEATURE, name, "truth", 0), 0.0, examples) for name in names]
-    evaluation = evaluate_candidates(
-        Candidates(tuple(candidates), len(names), len(names), 0, 0),
-        corpus.take(confirm),
-        csr_matrix((len(confirm), 0), dtype=np.float32),
-        discover=corpus.take(discover),
-        plan=plan,
-        annotator=_Truth(truth),
-    )
-    return {hypothesis.hypothesis: hypothesis for hypothesis in evaluation.hypotheses}
-
-
-def _strata_verdicts(
-    found: dict[str, Hypothesis], names: Sequence[str]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return whether the effect of each concept is said to differ, and to turn its sign."""
-    effects = [found[name].strata for name in names]
-    differs = [effect is not None and effect.varies for effect in effects]
-    turns = [effect is not None and effect.sign_reversal for effect in effects]
-    return np.array(differs), np.array(turns)
+def _names_any(hypothesis: str) -> bool:
+    """Whether a label names a word of a concept whose effect differs: mixed ones do, too."""
+    return any(word in hypothesis for pair in SYNONYMS[:_N_DIFFERENT] for word in pair)
 
 
 def strata_rows(sizes: Sizes) -> list[Row]:
     """Return X11: effects that turn their sign, or hold in a tenth of the documents only."""
-    n = max(1, sizes.simulations // 20)
+    n = sizes.planted_studies
     rows = []
     for design, what in (
         ("reversal", "Effects that turn their sign between halves"),
         ("unbalanced", "Effects in a tenth of the documents, cancelled by the rest"),
     ):
-        found = sizes.map(partial(search_strata, design=design), n)
-        how = f"{n} runs of 2,000 documents, 5 of 20 concepts, seeds 0 to {n - 1}"
-        plain, stratified = sum(one.plain for one in found), sum(one.stratified for one in found)
+        found = sizes.map(partial(search_strata, design=design, told_strata=True), n)
+        untold = sizes.map(partial(search_strata, design=design, told_strata=False), n)
+        how = f"{n} studies of 2,000 documents, 5 of 16 concepts differ, seeds 0 to {n - 1}"
+        plain, stratified = sum(one.plain for one in untold), sum(one.stratified for one in found)
         false = [one.n_false / max(1, one.n_false + one.stratified) for one in found]
         rows += [
             share_row(
@@ -239,7 +187,7 @@ def strata_rows(sizes: Sizes) -> list[Row]:
                 plain / (5 * n),
                 most=0.5,
                 shown=f"{plain / (5 * n):.1%}",
-                meaning="a method that ignores strata misses most of them.",
+                meaning="a study that is not told of the strata misses most of them.",
                 how=how,
             ),
             false_share_row(

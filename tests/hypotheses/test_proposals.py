@@ -152,6 +152,21 @@ def test_a_target_whose_values_are_mostly_one_is_split_at_it():
     assert all(int(i) < 20 for i in re.findall(r"note (\d+)", first))
 
 
+def test_of_several_classes_each_is_shown_against_the_rest():
+    classes = np.eye(3)[np.arange(120) % 3]
+    llm = ScriptedLLM(concepts_of)
+    settings = ProposalSettings(n_per_prompt=3, n_prompts=6, n_examples=20)
+
+    candidates = propose(llm, plant(target=classes), kind="multiclass", settings=settings)
+
+    firsts = [asked.split("GROUP B:") for asked in asked_for_concepts(llm)]
+    for number in range(3):
+        inside, outside = firsts[2 * number]
+        assert {int(i) % 3 for i in re.findall(r"note (\d+)", inside)} == {number}
+        assert {int(i) % 3 for i in re.findall(r"note (\d+)", outside)} == {0, 1, 2} - {number}
+    assert candidates.candidates
+
+
 def test_concepts_proposed_twice_or_saying_the_same_are_kept_once():
     said = '{"concepts": ["mentions a violin", "Mentions a violin.", "has to do with a violin"]}'
 
