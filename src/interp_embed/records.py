@@ -7,6 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+NO_FEATURE = -1
+"""Stands for the feature of a concept that comes from none: it has no activations, and its
+fidelity is NaN."""
+
 Json = Any
 """A value JSON can hold: numbers, strings, booleans, None, lists and dicts of them."""
 
@@ -47,7 +51,7 @@ class Label:
     """Short text saying what a feature responds to."""
 
     feature: int
-    """Index of the feature."""
+    """Index of the feature; ``NO_FEATURE`` (-1) of a concept that comes from none."""
     text: str
     """What a person or an annotator reads, such as ``mentions "waited", "host"``."""
     source: str
@@ -290,7 +294,7 @@ class Hypothesis:
     hypothesis: str
     """The concept in words: the feature's label."""
     feature: int
-    """Index of the feature in the SAE."""
+    """Index of the feature in the SAE; ``NO_FEATURE`` (-1) where it comes from none."""
     separation: Estimate
     """Mean target with the concept minus mean without it, Welch interval and p."""
     coefficient: Estimate

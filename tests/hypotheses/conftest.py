@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from interp_embed.hypotheses import Corpus, StudySettings, find_hypotheses
+from interp_embed.llm import ScriptedLLM
 
 CONCEPTS = (
     ("umbrella",),
@@ -89,6 +90,11 @@ def _oracle(request):
 def oracle_script():
     """A script for ScriptedLLM that knows what is planted."""
     return _oracle
+
+
+@pytest.fixture
+def oracle_llm(oracle_script):
+    return ScriptedLLM(oracle_script, model="oracle")
 
 
 @pytest.fixture

@@ -43,7 +43,9 @@ def test_planted_concepts_are_found_in_the_right_direction(study):
         for found in study.hypotheses
         if found.significant
     }
-    assert direction == {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    expected = {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    assert direction.items() >= expected.items()
+    assert len(direction) <= len(expected) + 1  # one of twenty is found by chance
     assert study.scores.hypotheses > 0.5
 
 
@@ -203,3 +205,16 @@ def test_an_estimate_is_not_below_what_the_study_takes(study, llm, planted):
     n = len({json.dumps([m.content for m in r.messages]) for r in llm.requests})
     assert n <= estimate.calls < 1.5 * n  # labels that are equal are asked once
     assert estimate.cost_usd == 0.0
+
+
+def test_an_estimate_reads_tune_documents_instead_of_discover_ones(planted):
+    roles = LLMRoles.of(ScriptedLLM([], model="oracle", store=AnswerStore.in_memory()))
+    plain = estimate_study(planted.texts, roles=roles, settings=TINY)
+
+    tuned = estimate_study(planted.texts, roles=roles, settings=replace(TINY, tune_share=0.1))
+    pairs = estimate_study(
+        planted.texts[:200], second=planted.texts[200:], roles=roles, settings=TINY
+    )
+
+    assert tuned.calls < plain.calls
+    assert pairs.calls == plain.calls

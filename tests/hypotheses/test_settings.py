@@ -42,16 +42,18 @@ def test_settings_out_of_range_are_refused_when_they_are_made(given, message):
     [(50, 32), (96, 32), (191, 32), (192, 64), (2_000, 512), (10**6, 512)],
 )
 def test_the_sae_grows_with_the_documents(n_documents, features):
-    training = StudySettings().training(n_documents=n_documents)
+    training = StudySettings().learning(n_documents=n_documents).training
 
     assert training.n_features == features
     assert training.prefixes[-1] == features
 
 
 def test_every_setting_reaches_the_trainer():
-    training = StudySettings(
-        features=40, active=3, rule="topk", max_epochs=7, seed=5, threads=2
-    ).training(n_documents=100)
+    training = (
+        StudySettings(features=40, active=3, rule="topk", max_epochs=7, seed=5, threads=2)
+        .learning(n_documents=100)
+        .training
+    )
 
     assert (training.n_features, training.k, training.rule) == (40, 3, "topk")
     assert (training.max_epochs, training.seed, training.threads) == (7, 5, 2)

@@ -32,7 +32,9 @@ def test_planted_concepts_are_found_in_the_right_direction(planted_run):
         if f'"{word}"' in found.hypothesis
     }
 
-    assert direction == {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    expected = {"umbrella": True, "poodle": False, "violin": True, "pepper": False}
+    assert direction.items() >= expected.items()
+    assert len(direction) <= len(expected) + 1  # one of twenty is found by chance
 
 
 def test_the_record_accounts_for_every_row_and_every_hypothesis(planted_run):
@@ -113,14 +115,14 @@ def test_pandas_columns_with_any_index_and_missing_groups_are_taken(planted):
 def test_groups_and_duplicates_are_never_on_both_sides(planted, monkeypatch):
     """A spy at the seam between splitting and testing sees what each side held."""
     seen = {}
-    from interp_embed.hypotheses import study
+    from interp_embed.hypotheses import steps
 
     def spy(candidates, confirm, activations, *, discover, **settings):
         seen["confirm"], seen["discover"] = confirm, discover
         return original(candidates, confirm, activations, discover=discover, **settings)
 
-    original = study.evaluate_candidates
-    monkeypatch.setattr(study, "evaluate_candidates", spy)
+    original = steps.evaluate_candidates
+    monkeypatch.setattr(steps, "evaluate_candidates", spy)
     texts = list(planted.texts)
     texts[200:230] = [text.upper() for text in texts[:30]]  # copies but for their letter case
     groups = [f"author {i % 90}" for i in range(400)]

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interp_embed.interpret.parsing import read_label, read_verdicts, reads_as_refusal
+from interp_embed.interpret.parsing import (
+    read_concepts,
+    read_label,
+    read_verdicts,
+    reads_as_refusal,
+)
 
 IDS = ("c1", "c2")
 
@@ -185,3 +190,25 @@ def test_refusals_are_told_from_answers():
     assert reads_as_refusal("Unfortunately, I cannot assist with that.")
     assert not reads_as_refusal('{"c1": false}')
     assert not reads_as_refusal("The text says: I am sorry.")
+
+
+@pytest.mark.parametrize(
+    ("text", "concepts"),
+    [
+        ('{"concepts": ["mentions the sea", 7, null, ""]}', ("mentions the sea",)),
+        ('["one thing", "Another", "ONE THING"]', ("one thing", "Another")),
+        ('```json\n{"concepts": ["a \\"cold\\" soup"]}\n```', ('a "cold" soup',)),
+        ('<think>["draft"]</think> {"concepts": ["final"]}', ("final",)),
+        ('["draft"] no: ["final"]', ("final",)),
+        ('{"concepts": ["whole one", "cut of', ("whole one",)),
+        ('{"concepts": ["kept"]} and then [', ("kept",)),
+        ('{"concepts": []}', ()),
+        ('{"concepts": ["' + "x" * 5_000 + '"]}', ()),
+        ('{"concepts": ["I cannot help with that."]}', ()),
+        ("mentions the sea", None),
+        ("", None),
+        ("[" * 20_000, None),
+    ],
+)
+def test_concepts_are_read_from_what_a_model_lists(text, concepts):
+    assert read_concepts(text) == concepts

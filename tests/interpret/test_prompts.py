@@ -12,14 +12,15 @@ def write(tmp_path, content):
     return path
 
 
-@pytest.mark.parametrize("name", ["annotate", "label", "refine"])
+@pytest.mark.parametrize("name", ["annotate", "label", "refine", "propose"])
 def test_the_shipped_prompts_can_be_used(name):
     prompt = Prompt.load(name)
 
     assert prompt.kind == f"{name}-{prompt.version}"
     assert len(prompt.version) == 8
     assert [m.role for m in prompt.fill(**dict.fromkeys(
-        ("concepts", "text", "positive", "negative", "label", "instructions"), "x"))] == [
+        ("concepts", "text", "positive", "negative", "label", "instructions",
+         "first", "second", "n"), "x"))] == [
         "system", "user"]  # fmt: skip
 
 

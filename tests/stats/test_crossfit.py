@@ -4,7 +4,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score, roc_auc_score
 
 from interp_embed.errors import InputError
-from interp_embed.stats import crossfit_gain, crossfit_score
+from interp_embed.stats import crossfit_gain, crossfit_predictions, crossfit_score, fit_ridge
 from interp_embed.stats.crossfit import _PENALTIES, _influence, _ridge_weights
 
 
@@ -175,3 +175,32 @@ def test_repeating_every_row_by_groups_does_not_shrink_a_gains_interval():
     ).gain  # fmt: skip
 
     assert five.high - five.low == pytest.approx(once.high - once.low, rel=0.15)
+
+
+def test_a_ridge_fit_predicts_new_rows_in_the_units_of_its_columns():
+    rng = np.random.default_rng(0)
+    design = rng.normal(size=(200, 3)) * [1.0, 100.0, 0.01] + [0.0, 5_000.0, 1.0]
+    design = np.column_stack([design, np.full(200, 3.0)])  # a constant column gets no weight
+    target = 2.0 * design[:, 0] + 0.03 * design[:, 1] + 7.0
+
+    fit = fit_ridge(design[:150], target[:150])
+
+    assert r2_score(target[150:], fit.predict(design[150:])) > 0.999
+    assert fit.weights[3] == 0.0
+    np.testing.assert_allclose(fit.predict(design), design @ fit.weights + fit.intercept, rtol=1e-6)
+
+
+def test_out_of_fold_predictions_are_those_that_are_scored():
+    rng = np.random.default_rng(0)
+    design = rng.normal(size=(120, 5))
+    target = design[:, 0] + rng.normal(size=120)
+
+    predicted = crossfit_predictions(design, target, n_folds=4, seed=2)
+
+    expected = crossfit_score(design, target, metric="r2", n_folds=4, seed=2)
+    assert r2_score(target, predicted) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_ridge_fit_without_columns_is_refused():
+    with pytest.raises(InputError, match="no columns to predict from"):
+        fit_ridge(np.empty((10, 0)), np.arange(10.0))

@@ -31,6 +31,8 @@ class Answer:
     vif: float = _NAN
     note: str = ""
     """Why there is no p, or what is to be minded."""
+    permuted: bool = False
+    """Whether p is of a permutation test, since few documents have the concept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +112,14 @@ def _fit(
 def _answer(fitted: JointFit | ClassFits, place: int) -> Answer:
     if isinstance(fitted, JointFit):
         estimate = fitted.estimates[place]
-        return Answer(estimate.p, estimate, None, (), fitted.vif[place], fitted.notes[place])
+        return Answer(
+            p=estimate.p,
+            coefficient=estimate,
+            about=None,
+            vif=fitted.vif[place],
+            note=fitted.notes[place],
+            permuted=fitted.permuted[place],
+        )
     return Answer(
         p=fitted.p[place],
         coefficient=fitted.estimates[place],
@@ -118,6 +127,7 @@ def _answer(fitted: JointFit | ClassFits, place: int) -> Answer:
         by_class=fitted.by_class[place],
         vif=fitted.vif[place],
         note=fitted.notes[place],
+        permuted=fitted.permuted[place],
     )
 
 

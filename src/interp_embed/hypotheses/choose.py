@@ -13,7 +13,7 @@ from interp_embed.hypotheses.same_concept import DistinctConcepts, distinct_conc
 from interp_embed.hypotheses.screening import less_other, screening_columns
 from interp_embed.hypotheses.select import select_features
 from interp_embed.interpret import Annotator
-from interp_embed.records import Attempt, Label, TargetKind
+from interp_embed.records import NO_FEATURE, Attempt, Label, TargetKind
 
 DISCOVER_SAMPLE = 300
 """Documents that an annotator who is paid for each reads, to choose among labels."""
@@ -47,6 +47,11 @@ class LabelChoice:
     n_missing: int
     why_missing: str
     attempts: tuple[Attempt, ...]
+    read: NDArray[np.int64]
+    """Documents that were read, by position, shape (n_read,)."""
+    verdicts: NDArray[np.float64]
+    """On these, of each label, missing ones filled with the label's mean, >= 0; of a pair what one
+    text has and the other has not. Shape (n_read, n_labels)."""
 
 
 def choose_labels(
@@ -76,7 +81,6 @@ def choose_labels(
             f"the annotator gave no verdict on any of {len(read)} {choosing.side} documents, so "
             f"that no label can be chosen: {why_missing}"
         )
-    # Of a pair counts what one text has and the other has not.
     verdicts = np.maximum(less_other(_fill(annotations.verdicts), used.pairs), 0)
     faithful = _faithful(labels, verdicts, choosing.activations[read], n)
     frequent = [i for i in faithful if _often_enough(verdicts[:, i])]
@@ -95,6 +99,8 @@ def choose_labels(
             Attempt("merge labels that say the same", side, len(frequent), len(distinct.columns)),
             Attempt("choose labels that predict best", side, len(distinct.columns), len(kept)),
         ),
+        read=read,
+        verdicts=verdicts,
     )
 
 
@@ -121,7 +127,12 @@ def _fill(verdicts: NDArray[np.float32]) -> NDArray[np.float64]:
 def _faithful(
     labels: list[Label], verdicts: NDArray[np.float64], activations: csr_matrix, n: int
 ) -> list[int]:
-    """Return the columns whose label agrees well enough with its feature, at least 2 n of them."""
+    """Return the columns whose label agrees well enough with its feature, at least 2 n of them.
+
+    Labels of no feature have nothing to agree with: all are returned.
+    """
+    if all(label.feature == NO_FEATURE for label in labels):
+        return list(range(len(labels)))
     features = [label.feature for label in labels]
     fires = activations[:, features].toarray() > 0  # (n_documents, n_labels)
     agreement = np.array(

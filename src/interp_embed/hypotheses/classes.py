@@ -37,6 +37,8 @@ class ClassFits:
     by_class: tuple[tuple[ClassEffect, ...], ...]
     vif: tuple[float, ...]
     notes: tuple[str, ...]
+    permuted: tuple[bool, ...]
+    """Whether a p of some class is of a permutation test, and p stands on it."""
     summary: ModelSummary
     fits: tuple[ModelFit, ...]
     """The multinomial model, or one model for each class."""
@@ -93,6 +95,10 @@ def fit_classes(
         by_class=by_class,
         vif=next(iter(each.values())).vif,
         notes=tuple(_note(each, plan, place, best, p=p[place]) for place, best in enumerate(about)),
+        permuted=tuple(
+            multinomial is None and any(one.permuted[place] for one in each.values())
+            for place in range(len(columns))
+        ),
         summary=summary,
         fits=tuple(fits),
     )

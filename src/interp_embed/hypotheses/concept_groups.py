@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from interp_embed.hypotheses.answers import Answers
 from interp_embed.records import ConceptGroup
-from interp_embed.stats import ModelFit, adjust_benjamini_hochberg, wald_test
+from interp_embed.stats import adjust_benjamini_hochberg, wald_test
 
 _TOGETHER = 0.5
 """Correlation of verdicts, of either sign, above which two concepts are tested together."""
@@ -34,38 +35,48 @@ def concepts_together(verdicts: NDArray[np.float64]) -> tuple[tuple[int, ...], .
 
 
 def judge_groups(
-    groups: Sequence[tuple[int, ...]],
-    names: Sequence[str],
-    fits: Sequence[ModelFit],
-    *,
-    level: float,
+    verdicts: NDArray[np.float64], answers: Answers, names: Sequence[str], *, level: float
 ) -> tuple[ConceptGroup, ...]:
-    """Return each group with the Wald test that all its coefficients are 0.
+    """Return groups of concepts, each with the Wald test that all its coefficients are 0.
 
     With a model for each of several classes: the smallest p of the models, times their number.
+    Where few documents have a concept of the group, so that robust errors cannot be trusted: the
+    smallest p of its concepts, times their number.
 
     Args:
-        groups: Places of concepts.
-        names: Of these concepts, in words.
-        fits: The joint models; the concepts are the last of their columns.
+        verdicts: Of all concepts, shape (n_units, n_concepts).
+        answers: What the models say of each.
+        names: Of all concepts, in words.
         level: Significance level.
     """
-    p = np.array([_p_of_group(members, fits, len(names)) for members in groups])
+    columns = answers.testable
+    groups = concepts_together(verdicts[answers.rows][:, list(columns)])
+    p = np.array([_p_together(places, answers) for places in groups])
     q = adjust_benjamini_hochberg(p)
     return tuple(
         ConceptGroup(
-            members=tuple(names[place] for place in members),
+            members=tuple(names[columns[place]] for place in places),
             p=float(p[number]),
             q=float(q[number]),
             significant=bool(q[number] <= level),
         )
-        for number, members in enumerate(groups)
+        for number, places in enumerate(groups)
     )
 
 
-def _p_of_group(members: tuple[int, ...], fits: Sequence[ModelFit], n_concepts: int) -> float:
-    found = [
-        wald_test(fit, [len(fit.vif) - n_concepts + place for place in members]).p for fit in fits
-    ]
-    known = [p for p in found if np.isfinite(p)]
+def _p_together(places: tuple[int, ...], answers: Answers) -> float:
+    concepts = [answers.concepts[answers.testable[place]] for place in places]
+    if any(one.permuted for one in concepts):
+        return _smallest([one.p for one in concepts])
+    n_concepts = len(answers.testable)  # the last columns of each model
+    return _smallest(
+        [
+            wald_test(fit, [len(fit.vif) - n_concepts + place for place in places]).p
+            for fit in answers.fits
+        ]
+    )
+
+
+def _smallest(p: list[float]) -> float:
+    known = [value for value in p if np.isfinite(value)]
     return min(1.0, len(known) * min(known)) if known else float("nan")

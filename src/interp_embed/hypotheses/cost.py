@@ -21,6 +21,7 @@ def estimate_study(
     *,
     roles: LLMRoles,
     settings: StudySettings | None = None,
+    second: Sequence[object] | None = None,
 ) -> CostEstimate:
     """Return calls, tokens, money and minutes of a study; nothing is sent.
 
@@ -31,25 +32,30 @@ def estimate_study(
         documents: One text a row; those that cannot be used are left out, as in the study.
         roles: Who would put features into words, and who would read them.
         settings: Of the study.
+        second: The other text of each pair.
 
     Raises:
         InputError: ``documents`` is no list of texts.
     """
     settings = settings or StudySettings()
     texts = list(collect_documents(documents).texts)
+    texts += [] if second is None else collect_documents(second).texts
     n_confirm = round(len(texts) * settings.confirm_share)
-    discover, confirm = texts[n_confirm:], texts[:n_confirm]
+    n_tune = round(len(texts) * settings.tune_share)
+    confirm, tune = texts[:n_confirm], texts[n_confirm : n_confirm + n_tune]
+    discover = texts[n_confirm + n_tune :]
+    choosing = tune or discover
     n_labels = settings.n * LLM_CANDIDATES_PER_HYPOTHESIS
     random = np.random.default_rng(settings.seed)
     fires = random.random((len(discover), n_labels)) < _SHARE_FIRING
     labels = [f"{_TYPICAL_LABEL} ({number})" for number in range(n_labels)]
-    read = choosing_rows(len(discover), sampled=True, seed=settings.seed)
+    read = choosing_rows(len(choosing), sampled=True, seed=settings.seed)
     return add_estimates(
         [
             roles.labeller.estimate(
                 discover, csr_matrix(fires.astype(np.float32)), range(n_labels)
             ),
-            roles.annotator.estimate([discover[row] for row in read], labels),
+            roles.annotator.estimate([choosing[row] for row in read], labels),
             roles.annotator.estimate(confirm, labels[: settings.n]),
         ]
     )

@@ -31,6 +31,8 @@ class Design:
     """Which units are here, shape (n_units,)."""
     absorbed: NDArray[np.int64] | None
     """Strata whose means are taken off columns and target, instead of columns for them."""
+    fewer: tuple[int, ...]
+    """Of each concept, rows (of pairs: pairs) with it or without it, whichever are fewer."""
     paired: bool = False
     """Whether rows are texts less the other text of their pair."""
 
@@ -93,7 +95,9 @@ def build_design(
             present = np.unique(strata)[1:]
             parts.append((strata[:, None] == present).astype(np.float64))
             words += [f"stratum {plan.strata[number]}" for number in present]
-    parts.append(units.verdicts[rows][:, list(columns)])
+    verdicts = units.verdicts[rows][:, list(columns)]
+    parts.append(verdicts)
+    present = (verdicts > 0.0).sum(axis=0)  # of pairs: in which one text alone has it
     design = np.column_stack(parts)
     if absorbed is not None and len(design):
         design = demean_within(design, absorbed)
@@ -105,5 +109,6 @@ def build_design(
         groups=groups,
         rows=rows,
         absorbed=absorbed,
+        fewer=tuple(np.minimum(present, len(verdicts) - present).tolist()),
         paired=units.first is not None,
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.hypotheses.answers import Answers, answer_concepts
-from interp_embed.hypotheses.concept_groups import concepts_together, judge_groups
+from interp_embed.hypotheses.concept_groups import judge_groups
 from interp_embed.hypotheses.corpus import Corpus, check_separate
 from interp_embed.hypotheses.generate import Candidate, Candidates
 from interp_embed.hypotheses.marginal import controlled, separation
@@ -24,6 +24,7 @@ from interp_embed.hypotheses.strata_effects import StrataFound, effects_in_strat
 from interp_embed.hypotheses.units import Units, check_confirm, make_units, other_text
 from interp_embed.interpret import Annotator, KeywordAnnotator, measure_fidelity
 from interp_embed.records import (
+    NO_FEATURE,
     ConceptGroup,
     Fidelity,
     Hypothesis,
@@ -144,23 +145,17 @@ def evaluate_candidates(
         for column, candidate in enumerate(candidates.candidates)
     ]
     features = [candidate.label.feature for candidate in candidates.candidates]
-    testable = list(answers.testable)
     return Evaluation(
         hypotheses=tuple(sorted(hypotheses, key=_certainty)),
         scores=score_predictions(
             confirm, activations, features, annotations.verdicts, kind=plan.kind, seed=seed
         ),
         n_tested=len(answers.tested),
-        n_incomplete=int((~answers.rows).sum()) if testable else 0,
+        n_incomplete=int((~answers.rows).sum()) if answers.testable else 0,
         n_missing=int(np.isnan(annotations.verdicts).sum()),
         why_missing=next(iter(annotations.reasons.values()), ""),
         model=answers.summary,
-        groups=judge_groups(
-            concepts_together(units.verdicts[answers.rows][:, testable]),
-            [names[column] for column in testable],
-            answers.fits,
-            level=plan.level,
-        ),
+        groups=judge_groups(units.verdicts, answers, names, level=plan.level),
         detectable=detectable_separation(
             units, answers.tested, answers.rows, plan, n_tests=family.n_tests
         ),
@@ -182,6 +177,7 @@ def _fidelity(
     """Return how well each label tells where its feature fires.
 
     Of preferences a feature is of a text less the other of its pair: where the text alone has it.
+    Unknown of a concept that comes from no feature.
     """
     told = verdicts
     if confirm.pairs is not None:
@@ -189,11 +185,16 @@ def _fidelity(
         alone = ((verdicts == 1) & (other == 0)).astype(np.float32)
         told = np.where(np.isfinite(verdicts) & np.isfinite(other), alone, np.float32(np.nan))
     return tuple(
-        measure_fidelity(
-            told[:, column], activations[:, [candidate.label.feature]].toarray().ravel() > 0
-        )
+        _faithful(told[:, column], activations, candidate.label.feature)
         for column, candidate in enumerate(candidates.candidates)
     )
+
+
+def _faithful(told: NDArray[np.float32], activations: csr_matrix, feature: int) -> Fidelity:
+    if feature == NO_FEATURE:
+        n = int(np.isfinite(told).sum())
+        return Fidelity(*(_NAN,) * 7, n, len(told) - n)
+    return measure_fidelity(told, activations[:, [feature]].toarray().ravel() > 0)
 
 
 def _hypothesis(

@@ -21,6 +21,10 @@ _FEW_GROUPS = 30
 """Groups below which cluster-robust intervals tend to be too short."""
 _PERMUTATIONS = 4999
 _PERMUTED = "few documents: p is that of a permutation test with all else held fixed"
+_LARGER = (
+    "few documents: p is the larger of the cluster-robust one and that of a permutation test with "
+    "all else held fixed"
+)
 _MOST_LEVELS = 50
 EFFECTS: dict[str, str] = {
     "linear": "difference in the target",
@@ -40,6 +44,8 @@ class JointFit:
     vif: tuple[float, ...]
     notes: tuple[str, ...]
     """Why a concept has no p, or what is to be minded; empty if nothing."""
+    permuted: tuple[bool, ...]
+    """Whether p is of a permutation test, since few documents have the concept."""
     summary: ModelSummary
     fit: ModelFit
 
@@ -64,8 +70,8 @@ def fit_joint(
     Where a model other than the linear one cannot be had (its estimates are infinite because a
     concept tells outcomes apart without error, it does not converge, rows or levels are too few)
     a linear model takes its place, for all concepts, and the note says so; a ``logit`` is answered
-    by Firth's, as ``fit_model`` does. In a linear or Poisson model of independent rows a concept
-    that few documents have gets its p from a permutation test with all else held fixed.
+    by Firth's, as ``fit_model`` does. Where errors are robust, a concept that few documents have
+    gets its p from a permutation test with all else held fixed (with groups: the larger p).
 
     Args:
         design: Rows and columns.
@@ -93,10 +99,13 @@ def fit_joint(
 def why_no_fit(design: Design) -> str:
     """Return why no model at all can be fitted to a design; empty if one can."""
     n, p = design.columns.shape
+    if design.paired:
+        n //= 2
     if n <= p + 2:
         return (
-            f"only {n} confirm documents have a verdict on every concept, too few for a model of "
-            f"{p} columns; give more documents or fewer hypotheses"
+            f"only {n} confirm {'pairs' if design.paired else 'documents'} have a verdict on "
+            f"every concept, too few for a model of {p} columns; give more documents or fewer "
+            "hypotheses"
         )
     if design.n_groups < 2:
         return "all confirm documents are in one group: errors robust to groups need at least 2"
@@ -132,40 +141,43 @@ def _judge(
 ) -> JointFit:
     """Return the concepts' part of a fit, with p of permutations where documents are few."""
     outcome = design.outcome(target)
-    estimates, notes = [], []
+    estimates, notes, permuted = [], [], []
     for column in design.concepts:
         estimate = fit.estimates[column]
         words = _note(design, fit, column)
-        if _needs_permutation(design, fit, column, target):
+        permuted.append(_needs_permutation(design, fit, column, target))
+        if permuted[-1]:
             test = partial_permutation_test(
                 design.columns[:, column],
                 outcome,
                 np.delete(design.columns, column, axis=1),
-                strata=design.groups,
+                strata=design.groups if design.paired and design.exchangeable else None,
                 n_permutations=_PERMUTATIONS,
                 seed=seed + column,
             )
-            estimate = replace(estimate, p=test.p)
-            words = "; ".join([words] * bool(words) + [test.note or _PERMUTED])
+            p, said = test.p, _PERMUTED
+            if not design.exchangeable:
+                p, said = float(np.fmax(p, estimate.p)), _LARGER
+            estimate = replace(estimate, p=p)
+            words = "; ".join([words] * bool(words) + [test.note or said])
         estimates.append(estimate)
         notes.append(words)
     summary = summarise(design, fit, note=note)
     vif = tuple(fit.vif[column] for column in design.concepts)
-    return JointFit(tuple(estimates), vif, tuple(notes), summary, fit)
+    return JointFit(tuple(estimates), vif, tuple(notes), tuple(permuted), summary, fit)
 
 
 def _needs_permutation(
     design: Design, fit: ModelFit, column: int, target: NDArray[np.float64]
 ) -> bool:
     """Return whether the p of a concept is to come from permutations: few documents have it."""
-    if not design.exchangeable or not np.isfinite(fit.coefficients[column]):
-        return False
-    if fit.family not in ("linear", "poisson") and not design.paired:
+    if not np.isfinite(fit.coefficients[column]):
         return False
     if not np.isfinite(fit.estimates[column].p):  # of pairs: one text wins throughout
-        return column in fit.separated
-    present = design.columns[:, column] > 0.0
-    fewer = min(int(present.sum()), int((~present).sum()))
+        return design.paired and design.exchangeable and column in fit.separated
+    if fit.family not in ("linear", "poisson") and design.groups is None:
+        return False  # their likelihood errs to the safe side
+    fewer = design.fewer[column - design.n_held]
     values = target[design.rows]
     if not np.isin(values, (0.0, 1.0)).all():
         return fewer < _FEW_PRESENT

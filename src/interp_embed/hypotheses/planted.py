@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from interp_embed.embedders import Embedder
 from interp_embed.embedders.documents import Cache
 from interp_embed.hypotheses.settings import StudySettings
-from interp_embed.hypotheses.study import StudyRun, find_hypotheses
+from interp_embed.hypotheses.steps import StudyRun
+from interp_embed.hypotheses.study import find_hypotheses
 from interp_embed.interpret import KeywordAnnotator
 from interp_embed.synthetic import CorpusPlan, PlantedCorpus, plant_corpus
 

@@ -13,6 +13,9 @@ from interp_embed.stats import activation_similarity
 
 _LEAST_THRESHOLD = 1e-6
 """Share of the largest threshold that stands for a threshold of 0, which cannot be scaled."""
+_SLACK = 1e-6
+"""Share by which the common threshold is lower: a threshold lies next to an activation it lets
+through, which must not be lost to rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +90,7 @@ def _join(saes: Sequence[SAEWeights]) -> SAEWeights:
         decoder_bias=np.mean([sae.decoder_bias for sae in saes], axis=0, dtype=np.float32),
         k=sum(sae.k for sae in saes),
         prefixes=(n_features,),
-        threshold=float(common),
+        threshold=float(common * (1.0 - _SLACK)),
     )
 
 

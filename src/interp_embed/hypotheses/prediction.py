@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from interp_embed.errors import InputError
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.units import other_text
-from interp_embed.records import Scores, TargetKind
+from interp_embed.records import NO_FEATURE, Scores, TargetKind
 from interp_embed.stats import crossfit_score, merge_groups
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def score_predictions(
     Args:
         confirm: The confirm documents.
         activations: Of these documents, shape (n_documents, n_features).
-        features: Of the hypotheses.
+        features: Of the hypotheses; ``NO_FEATURE`` is left out, and if there is no other, the
+            score of the features is NaN.
         verdicts: 1, 0 or NaN, shape (n_documents, n_hypotheses).
         kind: Of the target.
         seed: Of the folds.
@@ -58,6 +59,7 @@ def score_predictions(
         filled, floor = filled - filled[other], floor - floor[other]
         groups = merge_groups(groups, confirm.pairs)
     outcomes = _outcomes(confirm.target)
+    used = [feature for feature in features if feature != NO_FEATURE]
 
     def score(design: NDArray[np.floating]) -> float:
         if not outcomes:
@@ -75,7 +77,7 @@ def score_predictions(
         return Scores(
             metric=metric,
             ceiling=score(np.asarray(confirm.embeddings, np.float64)),
-            features=score(activations[:, list(features)].toarray()),
+            features=score(activations[:, used].toarray()) if used else float("nan"),
             hypotheses=score(filled),
             floor=score(floor),
             n=len(confirm),

@@ -245,7 +245,8 @@ def _expand(
         )
     covariates = prepared.covariates
     # Half to each text: one less the other is what was given.
-    both = np.stack([covariates.values / 2, -covariates.values / 2], axis=1)
+    halves = np.repeat(covariates.values / 2, 2, axis=0)
+    halves[1::2] *= -1
     return Prepared(
         documents=tuple(text for pair in texts for text in pair),
         target=prepared.target,
@@ -256,9 +257,7 @@ def _expand(
         dropped=prepared.dropped,
         n_read=prepared.n_read,
         grouped=prepared.grouped,
-        covariates=CovariateColumns(
-            both.reshape(-1, covariates.values.shape[1]), covariates.names, covariates.notes
-        ),
+        covariates=CovariateColumns(halves, covariates.names, covariates.notes),
         strata=None if prepared.strata is None else np.repeat(prepared.strata, 2),
         strata_names=prepared.strata_names,
         strata_name=prepared.strata_name,

@@ -13,7 +13,8 @@ from interp_embed.stats import StratifiedEffect, stratified_effect
 
 _NAN = float("nan")
 _MIN_PRESENT = 10
-"""Documents of a stratum on either side of a concept below which it is not judged."""
+"""Documents of a stratum on either side of a concept (of preferences, pairs that differ in it)
+below which it is not judged."""
 _MIN_EXPECTED = 5.0
 """Of a 0/1 target, the rarer outcome among them, expected without an association."""
 
@@ -47,6 +48,8 @@ def effects_in_strata(
     if units.strata is None:
         return None
     known = np.isfinite(units.verdicts[:, column])
+    if units.first is not None:  # pairs that do not differ would only feign degrees of freedom
+        known &= units.verdicts[:, column] != 0.0
     x, y, strata = concept_column(units, column), outcome, units.strata
     judged = [
         number

@@ -19,6 +19,13 @@ _PAIR = re.compile(
 _CUT_PAIR = re.compile(
     r'\s*+(?:"(?P<key>[^"\\]*+)(?P<closed>"\s*+(?::\s*+(?:"[^"]*+"?+|[\w.+-]*+)\s*+)?)?)?'
 )
+_OPENS = re.compile(r"[\[{]")
+_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
+_CUT_LIST = re.compile(
+    rf'(?:\{{\s*"concepts"\s*:\s*)?\[(?P<items>\s*(?:{_STRING.pattern}\s*,\s*)*'
+    rf'(?:{_STRING.pattern}\s*)?)(?:"[^"]*+)?'
+)
+"""A list of strings that the end of the text cuts off."""
 _FENCE = re.compile(r"```\w*")
 _REFUSAL = re.compile(
     r"\W*(?:unfortunately\W+|sorry\W+(?:but )?)?(?:i(?:'m| am) sorry(?:[,.;:]| but| that i| i )"
@@ -95,6 +102,52 @@ def read_label(text: str) -> str | None:
     if len(lines) != 1 or "{" in lines[0]:
         return None
     return _clean_label(re.sub(r"^\s*label\s*:", "", lines[0], flags=re.IGNORECASE))
+
+
+def read_concepts(text: str) -> tuple[str, ...] | None:
+    """Return the concepts an answer lists, none twice; None where it holds no list.
+
+    ``{"concepts": ["mentions the sea", 7]}`` -> ("mentions the sea",)
+
+    Args:
+        text: As the model wrote it. ``{"concepts": [...]}`` and a bare list of strings are read,
+            the last of several; of a list that is cut off, the strings that are complete. What
+            is no label (see ``read_label``) is left out.
+    """
+    answer = _after_thoughts(text)
+    if answer is None:
+        return None
+    found: list[Any] | None = None
+    position = 0
+    while match := _OPENS.search(answer, position):
+        try:
+            listed, position = _read_list(answer, match.start())
+        except RecursionError:
+            break  # nested a thousand deep: no answer
+        found = found if listed is None else listed
+    if found is None:
+        return None
+    concepts: dict[str, str] = {}
+    for item in found:
+        label = _clean_label(item) if isinstance(item, str) else None
+        if label is not None:
+            concepts.setdefault(label.casefold(), label)
+    return tuple(concepts.values())
+
+
+def _read_list(text: str, start: int) -> tuple[list[Any] | None, int]:
+    """Return the list of concepts that begins here, if one does, and where to look on."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except ValueError:  # not JSON, or cut off
+        cut = _CUT_LIST.fullmatch(text, start)
+        items = [] if cut is None else [json.loads(item) for item in _STRING.findall(cut["items"])]
+        return (items, len(text)) if items else (None, start + 1)
+    if isinstance(value, _Object):
+        lists = [v for v in value.values("concepts") if isinstance(v, list)]
+        return (lists[-1], end) if lists else (None, start + 1)
+    usable = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return (value, end) if usable else (None, start + 1)
 
 
 def reads_as_refusal(text: str) -> bool:

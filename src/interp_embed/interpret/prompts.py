@@ -10,17 +10,19 @@ from interp_embed._fingerprint import digest_text
 from interp_embed.errors import InputError
 from interp_embed.llm.records import Message, Role
 
-Purpose = Literal["annotate", "label", "refine"]
+Purpose = Literal["annotate", "label", "refine", "propose"]
 
 _REQUIRED: dict[Purpose, tuple[str, ...]] = {
     "annotate": ("concepts", "text"),
     "label": ("positive", "negative"),
     "refine": ("label", "positive", "negative"),
+    "propose": ("first", "second", "n"),
 }
 _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "annotate": (),
     "label": ("instructions",),
     "refine": ("instructions",),
+    "propose": ("instructions",),
 }
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"\[(system|user)\][ \t]*", re.ASCII)
@@ -33,7 +35,8 @@ class Prompt:
     The file has a line ``[system]`` (which may be left out) and a line ``[user]``, each followed
     by what is said. A name in braces is a gap: ``{concepts}`` and ``{text}`` to annotate;
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
-    also ``{label}``.
+    also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
+    propose concepts.
     """
 
     name: str
@@ -49,7 +52,8 @@ class Prompt:
         """Read a prompt.
 
         Args:
-            name_or_path: ``annotate``, ``label`` or ``refine`` for the ones shipped, else a file.
+            name_or_path: ``annotate``, ``label``, ``refine`` or ``propose`` for the ones shipped,
+                else a file.
             purpose: What it is for, which says the gaps it must and may have; None for that of
                 its name.
 
