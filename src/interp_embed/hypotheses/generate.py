@@ -239,7 +239,7 @@ def _label(
     activations: csr_matrix,
     features: list[int],
     roles: LLMRoles | None,
-    annotator: Annotator | CalibratedAnnotator | None,
+    annotator: object,
 ) -> _Found:
     why_not = ""
     if roles is None:
