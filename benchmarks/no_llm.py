@@ -14,12 +14,14 @@ and testing, sentences embedded before or not (--cold).
 import argparse
 import gzip
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
@@ -33,7 +35,12 @@ from interp_embed.hypotheses.prepare import Given, prepare_rows
 from interp_embed.hypotheses.screening import screening_columns
 from interp_embed.hypotheses.sides import split_study
 from interp_embed.hypotheses.vectors import embed_rows
-from interp_embed.interpret import SentenceAnnotator, measure_fidelity
+from interp_embed.interpret import (
+    Annotator,
+    KeywordAnnotator,
+    SentenceAnnotator,
+    measure_fidelity,
+)
 from interp_embed.records import TargetKind
 
 METHODS = ("keywords", "sentences")
@@ -49,17 +56,38 @@ class Task:
     group: str | None = None
     keep: Callable[[dict[str, str]], bool] = lambda row: True
     n_rows: int = 4_000
+    known: Callable[[dict[str, str]], set[str]] = lambda row: set()
+    """What is known of a row, that hypotheses may be found to say."""
+
+
+def aspects(row: dict[str, str]) -> set[str]:
+    """Return what crowd workers said of a restaurant review."""
+    return {
+        f"{aspect} {row[aspect]}"
+        for aspect in ("food", "service", "ambiance", "noise")
+        if row[aspect] in ("Positive", "Negative")
+    }
+
+
+def garments(row: dict[str, str]) -> set[str]:
+    """Return the garments named; the colour of the shirt is that of the shoes."""
+    return set(re.findall(r"\w+ (?:hat|shirt|bag)", row["appearance"]))
 
 
 TASKS = {
     "yelp": Task("yelp_dev/reviews", "text", "stars", "user_id"),
     "cebab": Task(
-        "cebab/train", "text", "rating", "original_id", lambda row: row["rating"].isdigit()
+        "cebab/train",
+        "text",
+        "rating",
+        "original_id",
+        lambda row: row["rating"].isdigit(),
+        known=aspects,
     ),
     "imdb": Task("imdb_dev/val", "text", "label", "movie"),
     "hotel": Task("hypogenic/hotel_reviews_train", "review_sentence", "label"),
     "hotel-val": Task("hypogenic/hotel_reviews_val", "review_sentence", "label"),
-    "shoe": Task("hypogenic/shoe_train", "appearance", "label"),
+    "shoe": Task("hypogenic/shoe_train", "appearance", "label", known=garments),
 }
 
 
@@ -72,6 +100,8 @@ class Prepared:
     discover_activations: csr_matrix
     confirm_activations: csr_matrix
     plan: EvaluationPlan
+    known: list[set[str]]
+    """Of each confirm document."""
 
 
 def read_rows(task: Task, folder: Path) -> list[dict[str, str]]:
@@ -81,7 +111,9 @@ def read_rows(task: Task, folder: Path) -> list[dict[str, str]]:
     return [row for row in rows if task.keep(row)][: task.n_rows]
 
 
-def prepare(task: Task, folder: Path, embedder: Embedder | str, seed: int) -> Prepared:
+def prepare(
+    task: Task, folder: Path, embedder: Embedder | str, settings: StudySettings
+) -> Prepared:
     """Return the study's two sides with the activations of its features."""
     rows = read_rows(task, folder)
     numeric = all(str(row[task.target]).isdigit() for row in rows)
@@ -95,7 +127,6 @@ def prepare(task: Task, folder: Path, embedder: Embedder | str, seed: int) -> Pr
         else "auto",
     )
     prepared = prepare_rows(given)
-    settings = StudySettings(seed=seed)
     sides = split_study(prepared, settings)
     made = embed_rows(
         prepared, embedder, discover=sides.split.discover, cache="default", progress=False
@@ -111,12 +142,13 @@ def prepare(task: Task, folder: Path, embedder: Embedder | str, seed: int) -> Pr
             screening_columns(discover, kind=kind, control_length=True),
             settings=settings.learning(n_documents=len(discover)),
             groups=discover.groups,
-            seed=seed,
+            seed=settings.seed,
             progress=False,
         )
         activations = learned.encode(confirm.embeddings, threads=1)
     plan = EvaluationPlan(kind=kind, classes=prepared.classes)
-    return Prepared(discover, confirm, learned.activations, activations, plan)
+    known = [task.known(rows[row]) for row in confirm.rows]
+    return Prepared(discover, confirm, learned.activations, activations, plan, known)
 
 
 def run(method: str, study: Prepared, annotator: SentenceAnnotator, seed: int) -> None:
@@ -156,6 +188,27 @@ def run(method: str, study: Prepared, annotator: SentenceAnnotator, seed: int) -
         flush=True,
     )
     show(result)
+    reader = candidates.annotator or KeywordAnnotator()
+    tell_known(study, result, reader)
+
+
+def tell_known(study: Prepared, result: Evaluation, reader: Annotator) -> None:
+    """Print of all that is known which significant hypothesis agrees best with it."""
+    texts = [h.hypothesis for h in result.hypotheses if h.significant]
+    if not texts:
+        return
+    verdicts = reader.annotate(study.confirm.documents, texts).verdicts
+    for name in sorted(set().union(*study.known)):
+        has = np.array([name in own for own in study.known])
+        phi = np.array([correlation(verdicts[:, i], has) for i in range(len(texts))])
+        best = int(np.argmax(phi))
+        print(f"    known: {name:18} phi {phi[best]:.2f} {texts[best]}", flush=True)
+
+
+def correlation(verdicts: NDArray[np.float32], has: NDArray[np.bool_]) -> float:
+    """Return the correlation of two yes/no columns, 0 where one is constant."""
+    varied = np.ptp(verdicts) > 0 and 0 < has.mean() < 1
+    return float(np.corrcoef(verdicts, has)[0, 1]) if varied else 0.0
 
 
 def shuffled_fidelity(
@@ -193,12 +246,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", default="0,1,2,3")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2", help="of the features")
+    parser.add_argument("--target-weight", type=float, default=StudySettings().target_weight)
     parser.add_argument("--cold", action="store_true", help="embed sentences within what is timed")
     options = parser.parse_args(arguments)
     annotator = SentenceAnnotator(cache=None if options.cold else "default")
     for name in options.tasks.split(","):
         for seed in map(int, options.seeds.split(",")):
-            study = prepare(TASKS[name], options.data, load_embedder(options.embedder), seed)
+            settings = StudySettings(seed=seed, target_weight=options.target_weight)
+            study = prepare(TASKS[name], options.data, load_embedder(options.embedder), settings)
             n = len(study.discover), len(study.confirm)
             print(f"{name} seed {seed}: {n[0]} discover and {n[1]} confirm documents", flush=True)
             for method in options.methods.split(","):

@@ -229,6 +229,29 @@ def test_scripts_without_spaces_are_labelled_all_the_same(annotator):
     assert "店員さんがとても不親切で最悪でした" in label.text
 
 
+def test_where_all_sentences_are_long_a_long_one_is_the_label(annotator):
+    fires = np.arange(60) < 20
+    documents = [
+        f"a {'young' if i % 2 else 'old'} and rather tall person with a plain grey hat number {i} "
+        f"and also a {'bright red' if fire else 'dark blue'} shirt on"
+        for i, fire in enumerate(fires)
+    ]
+
+    label = annotator.labeller(documents).label(csr_matrix(fires.astype(np.float32)[:, None]), 0)
+
+    assert "bright red shirt" in label.text
+    assert len(label.text) <= 160
+
+
+def test_where_no_sentence_fits_a_label_there_is_none(annotator):
+    fires = np.arange(60) < 20
+    documents = [("good" if fire else "bad") * 100 for fire in fires]
+
+    labeller = annotator.labeller(documents)
+
+    assert labeller.label(csr_matrix(fires.astype(np.float32)[:, None]), 0) is None
+
+
 def test_a_feature_that_hardly_ever_fires_gets_no_label(annotator, discover):
     documents, _ = discover
     fires = csr_matrix((np.arange(300) < 4).astype(np.float32)[:, None])

@@ -22,7 +22,7 @@ LEARNING_DOCUMENTS = 4_000
 _MAX_LABEL = 160
 """Characters of a label."""
 _SHORTEST, _LONGEST = 12, 60
-"""Characters of a sentence that can be an exemplar: several short ones say more than a long one."""
+"""Characters of an exemplar, where there are such: several short ones say more than a long one."""
 _MAX_EXEMPLARS = 3
 _COMMON = 5
 """Documents that each word of an exemplar occurs in: names and slips of one author say little."""
@@ -60,10 +60,10 @@ class ExemplarLabeller:
         self._n_documents = len(documents)
         self._read: EmbeddedDocuments = reader.read([documents[row] for row in self._rows])
         self._document_of = self._read.document_of
-        self._is_short = np.array(
-            [_SHORTEST <= len(sentence) <= _LONGEST for sentence in self._read.sentences], np.bool_
-        )
-        self._is_common = self._is_short & _in_common_words(self._read)
+        length = np.array([len(quotable(sentence)) for sentence in self._read.sentences], np.int64)
+        fits = (length >= _SHORTEST) & (length <= _MAX_LABEL - len(ExemplarRule(("",)).text))
+        short = fits & (length <= _LONGEST)
+        self._usable = (short & _in_common_words(self._read), short, fits)
 
     def label(self, activations: csr_matrix, feature: int) -> Label | None:
         """Return the label of one feature, or None if no sentence tells it apart.
@@ -94,9 +94,12 @@ class ExemplarLabeller:
     def _candidates(self, fires: NDArray[np.bool_]) -> _Candidates:
         """Return sentences of documents in which the feature fires, the nearest to it."""
         from_firing = fires[self._document_of]
-        positions = np.flatnonzero(from_firing & self._is_common)
-        if not len(positions):  # as in languages that put no spaces between words
-            positions = np.flatnonzero(from_firing & self._is_short)
+        positions = np.empty(0, np.int64)
+        for usable in self._usable:
+            if not len(positions):
+                positions = np.flatnonzero(from_firing & usable)
+        if not len(positions):
+            return _Candidates((), np.empty((len(fires), 0), np.float32))
         direction = self._read.whole[fires].mean(axis=0) - self._read.whole[~fires].mean(axis=0)
         nearest = positions[np.argsort(-(self._read.parts[positions] @ direction), kind="stable")]
         distinct: dict[str, int] = {}
