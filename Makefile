@@ -6,7 +6,7 @@ LENS_VENV ?= .venv-bench-lens
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-slow lint types layers check fix bench clean
+.PHONY: install demo test test-slow lint types layers check fix bench validity clean
 
 install: $(STAMP)
 
@@ -25,6 +25,11 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -q -m 'slow and not network and not gpu'
+
+# Whole studies and the statistics against data whose truth is known; DATA may hold real reviews.
+DATA ?= ../shared/data
+validity: install
+	$(BIN)/python benchmarks/validity.py --out docs/validity.md
 
 lint: install
 	$(BIN)/ruff format --check src tests benchmarks scripts
@@ -66,6 +71,7 @@ bench: install $(BENCH_VENV)/.installed $(LENS_VENV)/.installed
 	$(BIN)/python benchmarks/store.py --documents 50000
 	$(BIN)/python benchmarks/annotate.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/notebook.py --requests-a-day 1500
+	$(BIN)/python benchmarks/predict.py --data $(DATA) --predecessor $(BENCH_VENV)/bin/python
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) $(LENS_VENV) build dist demo-report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

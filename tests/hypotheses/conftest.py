@@ -55,6 +55,11 @@ def plant(n=400, *, seed=0):
 
 
 @pytest.fixture(scope="session")
+def plant_documents():
+    return plant
+
+
+@pytest.fixture(scope="session")
 def planted():
     return plant()
 

@@ -130,7 +130,7 @@ def test_missing_labels_are_counted_with_the_reason(planted, oracle_script):
     study = planted.study(llm=ScriptedLLM(answer), settings=TINY).study
 
     assert any(
-        "1 of 11 features have no label; the first: the answer gives no label: '%%%'." in told
+        "1 of 12 features have no label; the first: the answer gives no label: '%%%'." in told
         for told in study.warnings
     )
 
@@ -138,7 +138,7 @@ def test_missing_labels_are_counted_with_the_reason(planted, oracle_script):
 @pytest.mark.parametrize(
     ("answers_labels", "message"),
     [
-        (False, r"none of 11 features could be labelled .* by scripted: not asked: the budget"),
+        (False, r"none of 12 features could be labelled .* by scripted: not asked: the budget"),
         (True, r"gave no verdict on any of 240 discover documents, .*: not asked: the budget"),
     ],
 )

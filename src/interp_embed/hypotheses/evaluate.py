@@ -17,7 +17,6 @@ from interp_embed.hypotheses.multiplicity import (
     corrected_strata,
     detectable_separation,
 )
-from interp_embed.hypotheses.plan import Correction as Correction
 from interp_embed.hypotheses.plan import EvaluationPlan
 from interp_embed.hypotheses.prediction import score_predictions
 from interp_embed.hypotheses.strata_effects import StrataFound, effects_in_strata

@@ -19,6 +19,7 @@ from interp_embed.interpret import (
     FeatureExamples,
     KeywordAnnotator,
     KeywordLabeller,
+    Labeller,
     LLMRoles,
     choose_examples,
 )
@@ -45,6 +46,15 @@ class CalibratedAnnotator(Protocol):
             labels: All that were found.
             activations: Of these documents, shape (n_documents, n_features).
         """
+        ...
+
+
+@runtime_checkable
+class LabellingAnnotator(Protocol):
+    """Makes the labels itself that it reads best."""
+
+    def labeller(self, documents: Sequence[str]) -> Labeller:
+        """Return what labels features of these documents."""
         ...
 
 
@@ -146,7 +156,7 @@ def generate_candidates(
     selection = select_features(
         activations, columns, n=min(n * per_hypothesis, n_live), method=select
     )
-    found = _label(discover, activations, selection.features.tolist(), roles)
+    found = _label(discover, activations, selection.features.tolist(), roles, annotator)
     reader = _reader(annotator, roles, discover, list(found.labels), activations)
     choosing = ChoosingRows(
         corpus=discover if tune is None else tune,
@@ -229,11 +239,16 @@ def _label(
     activations: csr_matrix,
     features: list[int],
     roles: LLMRoles | None,
+    annotator: object,
 ) -> _Found:
     why_not = ""
     if roles is None:
-        keywords = KeywordLabeller(discover.documents)
-        found = [keywords.label(activations, feature) for feature in features]
+        labeller: Labeller = (
+            annotator.labeller(discover.documents)
+            if isinstance(annotator, LabellingAnnotator)
+            else KeywordLabeller(discover.documents)
+        )
+        found = [labeller.label(activations, feature) for feature in features]
         labels = [label for label in found if label is not None]
         why = "by words; give more or longer documents"
     else:

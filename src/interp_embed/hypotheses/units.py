@@ -39,8 +39,6 @@ class Units:
     """Rows that are not independent share a number; None where all are."""
     first: NDArray[np.int64] | None
     """Rows that stand for the pairs, the first of each; None where rows are documents."""
-    rows_of_groups: NDArray[np.int64]
-    """What a fold must not separate, shape (n,)."""
 
 
 def make_units(confirm: Corpus, verdicts: NDArray[np.floating], plan: EvaluationPlan) -> Units:
@@ -55,12 +53,13 @@ def make_units(confirm: Corpus, verdicts: NDArray[np.floating], plan: Evaluation
     length = np.log1p([float(len(document)) for document in confirm.documents])
     held = np.empty((len(confirm), 0)) if confirm.covariates is None else confirm.covariates
     groups = confirm.groups if plan.clustered else None
-    first, together = None, confirm.groups
+    first = None
     if plan.kind == "preference" and confirm.pairs is not None:
         other = other_text(confirm.pairs)
         own, length, held = own - own[other], length - length[other], held - held[other]
-        together = merge_groups(confirm.groups, confirm.pairs)
-        groups = together if plan.clustered else confirm.pairs
+        groups = confirm.pairs
+        if plan.clustered:
+            groups = merge_groups(confirm.groups, confirm.pairs)
         first = np.flatnonzero(np.arange(len(other)) < other)
     return Units(
         verdicts=own,
@@ -70,7 +69,6 @@ def make_units(confirm: Corpus, verdicts: NDArray[np.floating], plan: Evaluation
         strata=confirm.strata if plan.strata else None,
         groups=groups,
         first=first,
-        rows_of_groups=together,
     )
 
 

@@ -1,7 +1,9 @@
 """What a feature responds to, in words, and how well the words predict it."""
 
-from interp_embed.interpret.annotator import Annotator
+from interp_embed.interpret.annotator import Annotator, Labeller
 from interp_embed.interpret.examples import FeatureExamples, choose_examples
+from interp_embed.interpret.exemplar_labeller import ExemplarLabeller
+from interp_embed.interpret.exemplar_rule import ExemplarRule
 from interp_embed.interpret.fidelity import measure_fidelity
 from interp_embed.interpret.keywords import (
     KeywordAnnotator,
@@ -22,6 +24,10 @@ from interp_embed.interpret.parsing import read_label, read_verdicts
 from interp_embed.interpret.premade import PremadeLabels, load_premade_labels
 from interp_embed.interpret.prompts import Prompt
 from interp_embed.interpret.sampling import ScoringSample, choose_scoring_documents
+from interp_embed.interpret.sentence_annotator import (
+    CalibratedSentenceAnnotator,
+    SentenceAnnotator,
+)
 from interp_embed.interpret.token_rules import (
     FormRule,
     RuleAnnotator,
@@ -40,6 +46,9 @@ from interp_embed.interpret.word_index import WordIndex
 
 __all__ = [
     "Annotator",
+    "CalibratedSentenceAnnotator",
+    "ExemplarLabeller",
+    "ExemplarRule",
     "FeatureExamples",
     "FeatureTokens",
     "FormRule",
@@ -52,10 +61,12 @@ __all__ = [
     "LLMRoles",
     "LabelProposals",
     "LabelScores",
+    "Labeller",
     "PremadeLabels",
     "Prompt",
     "RuleAnnotator",
     "ScoringSample",
+    "SentenceAnnotator",
     "TokenContext",
     "TokenLabel",
     "WordIndex",

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError
-from interp_embed.records import Annotations
+from interp_embed.records import Annotations, Label
 
 
 class Annotator(Protocol):
@@ -28,6 +29,19 @@ class Annotator(Protocol):
             concepts: In words, n_concepts.
             only: The pairs wanted, shape (n_documents, n_concepts); the others are NaN without a
                 reason. None for all.
+        """
+        ...
+
+
+class Labeller(Protocol):
+    """Finds words for features, from documents it was made with."""
+
+    def label(self, activations: csr_matrix, feature: int) -> Label | None:
+        """Return the label of one feature, or None if it finds none.
+
+        Args:
+            activations: Of these documents, shape (n_documents, n_features).
+            feature: Its index.
         """
         ...
 

@@ -38,6 +38,15 @@ def iter_terms(document: str) -> Iterator[Term]:
             yield Term(pair, word.start(), words[i + 1].end())
 
 
+def iter_words(document: str) -> Iterator[str]:
+    """Yield every word, case folded, in order; no pairs.
+
+    >>> list(iter_words("Cold food!"))
+    ['cold', 'food']
+    """
+    return (_fold(word.group()) for word in _WORD.finditer(document))
+
+
 def whole_term(text: str) -> str | None:
     """Return the text as the one term it is, or None if it is no word or pair of words.
 
