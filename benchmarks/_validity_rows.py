@@ -60,6 +60,8 @@ class Sizes:
             return list(pool.map(function, range(n), chunksize=max(1, n // 40)))
 
 
+_MANY = 50
+
 FULL = Sizes()
 QUICK = Sizes(
     null_studies=5,
@@ -112,9 +114,14 @@ def share_row(
     meaning: str,
     how: str,
 ) -> Row:
-    """Return the row of a share that has to reach a bound."""
+    """Return the row of a share that has to reach a bound.
+
+    Of fewer than 50 outcomes, as in a quick run, two standard errors less will do.
+    """
     outcomes = list(hits)
     share = sum(outcomes) / len(outcomes)
+    if len(outcomes) < _MANY:
+        least = max(0.0, least - 2 * standard_error(least, len(outcomes)))
     return Row(
         experiment,
         claim,
