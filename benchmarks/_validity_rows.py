@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 R = TypeVar("R")
+_MANY = 50
+"""Cases from which a share is held to its bound as it is."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,6 @@ class Sizes:
         with ProcessPoolExecutor(self.processes) as pool:
             return list(pool.map(function, range(n), chunksize=max(1, n // 40)))
 
-
-_MANY = 50
 
 FULL = Sizes()
 QUICK = Sizes(
@@ -114,14 +114,11 @@ def share_row(
     meaning: str,
     how: str,
 ) -> Row:
-    """Return the row of a share that has to reach a bound.
-
-    Of fewer than 50 outcomes, as in a quick run, two standard errors less will do.
-    """
+    """Return the row of a share that has to reach a bound; of few, two standard errors below it."""
     outcomes = list(hits)
     share = sum(outcomes) / len(outcomes)
     if len(outcomes) < _MANY:
-        least = max(0.0, least - 2 * standard_error(least, len(outcomes)))
+        least -= 2 * standard_error(least, len(outcomes))
     return Row(
         experiment,
         claim,
