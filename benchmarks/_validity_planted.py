@@ -170,8 +170,8 @@ def planted_rows(sizes: Sizes) -> list[Row]:
             "With the default 256 features of which 16 active: found, and false",
             usual_found,
             shown=f"{usual_found:.2f} and {usual_false:.2f}",
-            meaning="more active features than a document has concepts make labels mix concepts: "
-            "fewer of them are worth a try where documents are this simple.",
+            meaning="the defaults are made for embeddings that hold more than three concepts a "
+            "document; with fewer, labels may mix concepts, and one may be missed.",
             how=f"{max(1, n // 2)} of the same studies",
         ),
     ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 R = TypeVar("R")
+_MANY = 50
+"""Cases from which a share is held to its bound as it is."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,11 @@ def share_row(
     meaning: str,
     how: str,
 ) -> Row:
-    """Return the row of a share that has to reach a bound."""
+    """Return the row of a share that has to reach a bound; of few, two standard errors below it."""
     outcomes = list(hits)
     share = sum(outcomes) / len(outcomes)
+    if len(outcomes) < _MANY:
+        least -= 2 * standard_error(least, len(outcomes))
     return Row(
         experiment,
         claim,

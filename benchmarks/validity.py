@@ -1,7 +1,7 @@
 """Check every method against data whose truth is known, and write docs/validity.md.
 
     python benchmarks/validity.py                     the whole table, ten minutes on two cores
-    python benchmarks/validity.py --quick             fewer runs, half a minute
+    python benchmarks/validity.py --quick             fewer runs, half a minute; writes no file
     python benchmarks/validity.py --only X5,X7        some experiments; writes no file
 
 The exit status is 1 if a gate fails. Everything is seeded: the same command gives the same table.

@@ -176,8 +176,7 @@ def test_a_concept_that_decides_the_outcome_is_told_by_the_model(kind, model, sa
     notes = " ".join([found.summary.note, *(one.note for one in found.concepts)])
     assert said in notes
     assert found.concepts[0].coefficient.value > 0
-    if said != "nothing unexplained":
-        assert found.concepts[0].p < 0.001
+    assert found.concepts[0].p < 0.01  # at least 2 of 500 permutations
 
 
 def test_a_concept_that_decides_the_outcome_has_no_p_with_groups_and_logit(rng):

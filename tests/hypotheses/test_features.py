@@ -207,7 +207,7 @@ def test_forward_choice_takes_what_adds_not_what_repeats():
     activations = csr_matrix(np.column_stack([strong, nearly, weak]).astype(np.float32))
     target = 2.0 * strong + 1.0 * weak
 
-    assert choose_features(activations, target, n=2).features.tolist() == [0, 2]
+    assert choose_features(activations, target, n=2, method="forward").features.tolist() == [0, 2]
     assert choose_features(activations, target, n=2, method="correlation").features.tolist() == [
         0,
         1,
@@ -219,7 +219,7 @@ def test_forward_choice_is_least_squares_one_feature_at_a_time():
     dense = np.maximum(rng.standard_normal((150, 12)), 0).astype(np.float32)
     target = dense @ rng.standard_normal(12) + rng.standard_normal(150)
 
-    chosen = choose_features(csr_matrix(dense), target, n=5).features.tolist()
+    chosen = choose_features(csr_matrix(dense), target, n=5, method="forward").features.tolist()
 
     kept: list[int] = []
     for _ in range(5):
@@ -242,7 +242,7 @@ def test_several_targets_take_turns_or_are_served_together():
     )
 
     turns = choose_features(csr_matrix(dense), targets, n=3, method="correlation").features
-    together = choose_features(csr_matrix(dense), targets, n=2).features
+    together = choose_features(csr_matrix(dense), targets, n=2, method="forward").features
 
     assert turns.tolist() == [1, 3, 0]
     assert sorted(together.tolist()) == [1, 3]
@@ -259,4 +259,4 @@ def test_targets_that_cannot_be_used_are_refused():
     with pytest.raises(InputError, match="0 features were asked for"):
         choose_features(activations, np.arange(20), n=0)
     with pytest.raises(InputError, match="fires on at least 5"):
-        choose_features(activations, np.arange(20), n=1)
+        choose_features(activations, np.arange(20), n=1, method="forward")

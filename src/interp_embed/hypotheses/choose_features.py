@@ -30,7 +30,7 @@ def choose_features(
     targets: ArrayLike,
     *,
     n: int,
-    method: ChoiceMethod | ScoreFunction = "forward",
+    method: ChoiceMethod | ScoreFunction = "lasso",
 ) -> Selection:
     """Return up to n features that tell about one target or several, best first.
 
@@ -39,10 +39,10 @@ def choose_features(
         targets: Shape (n_documents,) or (n_documents, n_targets), finite, none constant.
         n: Features wanted. Fewer are returned where fewer fire on some documents and not on all
             (forward selection: on 5 at least, and tell anything new).
-        method: ``forward``: each feature is the one that leaves the least of the targets
-            unexplained beside those before it (orthogonal matching pursuit), scored by its
-            correlation with the first target. Or a method of ``select_features``; with several
-            targets they take turns.
+        method: One of ``select_features``; with several targets they take turns. Or ``forward``:
+            each feature is the one that leaves the least of the targets unexplained beside those
+            before it (orthogonal matching pursuit), scored by its correlation with the first
+            target; it repeats itself less, and predicts slightly less well.
 
     Raises:
         InputError: No feature can be chosen, or targets or method cannot be used.

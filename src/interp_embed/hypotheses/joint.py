@@ -21,6 +21,9 @@ _FEW_GROUPS = 30
 """Groups below which cluster-robust intervals tend to be too short."""
 _PERMUTATIONS = 4999
 _PERMUTED = "few documents: p is that of a permutation test with all else held fixed"
+_PERFECT = (
+    "the model leaves nothing unexplained: p is that of a permutation test with all else held fixed"
+)
 _LARGER = (
     "few documents: p is the larger of the cluster-robust one and that of a permutation test with "
     "all else held fixed"
@@ -144,7 +147,8 @@ def _judge(
     estimates, notes, permuted = [], [], []
     for column in design.concepts:
         estimate = fit.estimates[column]
-        words = _note(design, fit, column)
+        perfect = _is_perfect(fit, column)
+        words = "" if perfect and design.exchangeable else _note(design, fit, column)
         permuted.append(_needs_permutation(design, fit, column, target))
         if permuted[-1]:
             test = partial_permutation_test(
@@ -155,7 +159,7 @@ def _judge(
                 n_permutations=_PERMUTATIONS,
                 seed=seed + column,
             )
-            p, said = test.p, _PERMUTED
+            p, said = test.p, _PERFECT if perfect else _PERMUTED
             if not design.exchangeable:
                 p, said = float(np.fmax(p, estimate.p)), _LARGER
             estimate = replace(estimate, p=p)
@@ -173,6 +177,8 @@ def _needs_permutation(
     """Return whether the p of a concept is to come from permutations: few documents have it."""
     if not np.isfinite(fit.coefficients[column]):
         return False
+    if _is_perfect(fit, column):
+        return design.exchangeable
     if not np.isfinite(fit.estimates[column].p):  # of pairs: one text wins throughout
         return design.paired and design.exchangeable and column in fit.separated
     if fit.family not in ("linear", "poisson") and design.groups is None:
@@ -183,6 +189,12 @@ def _needs_permutation(
         return fewer < _FEW_PRESENT
     share = float(values.mean())
     return fewer < _FEW_PRESENT or fewer * min(share, 1.0 - share) < _FEW_EXPECTED
+
+
+def _is_perfect(fit: ModelFit, column: int) -> bool:
+    """Return whether a linear model has no error left to measure a column's effect against."""
+    has_value = bool(np.isfinite(fit.coefficients[column]))
+    return fit.family == "linear" and has_value and not np.isfinite(fit.estimates[column].p)
 
 
 def _note(design: Design, fit: ModelFit, column: int) -> str:
