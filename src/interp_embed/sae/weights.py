@@ -31,7 +31,7 @@ class SAEWeights:
     encoder_bias: NDArray[np.float32]
     """Shape (n_features,)."""
     decoder: NDArray[np.float32]
-    """The dictionary: unit-length rows, shape (n_features, d_in)."""
+    """The dictionary: rows of length 1, in a pooled SAE at most 1, shape (n_features, d_in)."""
     decoder_bias: NDArray[np.float32]
     """Shape (d_in,)."""
     k: int
