@@ -1,7 +1,7 @@
 """Documents to activations to store: resumable, and never dense in tokens x features."""
 
 from interp_embed.encode.embedding import EmbeddingEncoder
-from interp_embed.encode.encoder import DocumentEncoder, EncodedDocuments
+from interp_embed.encode.encoder import DocumentEncoder, EncodedBatch
 from interp_embed.encode.pooling import pool_tokens
 from interp_embed.encode.reader import ReaderEncoder
 from interp_embed.encode.run import (
@@ -15,7 +15,7 @@ from interp_embed.encode.run import (
 __all__ = [
     "DocumentEncoder",
     "EmbeddingEncoder",
-    "EncodedDocuments",
+    "EncodedBatch",
     "ReaderEncoder",
     "TokenEstimate",
     "encode_dataset",

@@ -7,7 +7,7 @@ import numpy as np
 from interp_embed._fingerprint import digest_array
 from interp_embed.embedders import Embedder, embed_documents
 from interp_embed.embedders.documents import Cache
-from interp_embed.encode.encoder import EncodedDocuments, Progress
+from interp_embed.encode.encoder import EncodedBatch, Progress
 from interp_embed.encode.pooling import failed_documents, join_documents
 from interp_embed.errors import InputError
 from interp_embed.records import Json
@@ -60,7 +60,7 @@ class EmbeddingEncoder:
         *,
         tokens: TokenDetail,
         progress: Progress | None = None,
-    ) -> EncodedDocuments:
+    ) -> EncodedBatch:
         """Return the activations of documents; what is no text carries its reason.
 
         Raises:
@@ -83,7 +83,7 @@ class EmbeddingEncoder:
         order[np.concatenate([dropped, usable.rows])] = np.arange(len(documents))
         if progress is not None:
             progress(len(documents), 0)
-        return EncodedDocuments(join_documents(parts, order), None, 0)
+        return EncodedBatch(join_documents(parts, order), None, 0)
 
     def _pooled(self, vectors: np.ndarray) -> PooledShard:
         activations = self._weights.encode(vectors)

@@ -12,7 +12,7 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedDocuments:
+class EncodedBatch:
     """Activations of some documents, in their order."""
 
     pooled: PooledShard
@@ -46,6 +46,6 @@ class DocumentEncoder(Protocol):
         *,
         tokens: TokenDetail,
         progress: Progress | None = None,
-    ) -> EncodedDocuments:
+    ) -> EncodedBatch:
         """Return the activations of documents; one that cannot be encoded carries its reason."""
         ...

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from interp_embed.encode.encoder import EncodedDocuments, Progress
+from interp_embed.encode.encoder import EncodedBatch, Progress
 from interp_embed.encode.pooling import failed_documents, join_documents, pool_tokens
 from interp_embed.errors import InputError
 from interp_embed.readers import HiddenBatch, HiddenStateSource, TokenizedDocument
@@ -122,7 +122,7 @@ class ReaderEncoder:
         *,
         tokens: TokenDetail,
         progress: Progress | None = None,
-    ) -> EncodedDocuments:
+    ) -> EncodedBatch:
         """Return the activations of documents, pooled and, where asked for, of every token.
 
         A document that is no text, has no token that counts, or fails in the model alone keeps
@@ -147,7 +147,7 @@ class ReaderEncoder:
         pooled = _assemble(parts, reasons, len(documents))
         shard = None if tokens == "none" else _token_shard(len(documents), tokenized, kept, tokens)
         n_tokens = sum(len(document.token_ids) for document in tokenized.values())
-        return EncodedDocuments(pooled, shard, n_tokens)
+        return EncodedBatch(pooled, shard, n_tokens)
 
     def _run(
         self,
