@@ -10,19 +10,21 @@ from interp_embed._fingerprint import digest_text
 from interp_embed.errors import InputError
 from interp_embed.llm.records import Message, Role
 
-Purpose = Literal["annotate", "label", "refine", "propose"]
+Purpose = Literal["annotate", "label", "refine", "propose", "summarise"]
 
 _REQUIRED: dict[Purpose, tuple[str, ...]] = {
     "annotate": ("concepts", "text"),
     "label": ("positive", "negative"),
     "refine": ("label", "positive", "negative"),
     "propose": ("first", "second", "n"),
+    "summarise": ("labels", "n"),
 }
 _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "annotate": (),
     "label": ("instructions",),
     "refine": ("instructions",),
     "propose": ("instructions",),
+    "summarise": ("instructions",),
 }
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"\[(system|user)\][ \t]*", re.ASCII)
@@ -36,7 +38,7 @@ class Prompt:
     by what is said. A name in braces is a gap: ``{concepts}`` and ``{text}`` to annotate;
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
     also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
-    propose concepts.
+    propose concepts; ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up.
     """
 
     name: str
@@ -52,8 +54,8 @@ class Prompt:
         """Read a prompt.
 
         Args:
-            name_or_path: ``annotate``, ``label``, ``refine`` or ``propose`` for the ones shipped,
-                else a file.
+            name_or_path: ``annotate``, ``label``, ``refine``, ``propose`` or ``summarise`` for the
+                ones shipped, else a file.
             purpose: What it is for, which says the gaps it must and may have; None for that of
                 its name.
 
