@@ -23,6 +23,7 @@ from interp_embed.stats.column_trend import (
     ColumnTrends,
     clustered_trends,
     column_shapes,
+    column_spread,
     column_trends,
 )
 from interp_embed.stats.columns import (
@@ -95,8 +96,10 @@ from interp_embed.stats.preference import (
 )
 from interp_embed.stats.proportions import (
     RateDifferences,
+    Rates,
     paired_rate_differences,
     rate_differences,
+    rates_of,
 )
 from interp_embed.stats.regression import (
     joint_regression,
@@ -162,6 +165,7 @@ __all__ = [
     "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
+    "Rates",
     "RidgeFit",
     "ScoreGain",
     "SeedStability",
@@ -188,6 +192,7 @@ __all__ = [
     "column_density",
     "column_separation",
     "column_shapes",
+    "column_spread",
     "column_trends",
     "compare_clustered",
     "corrected_difference",
@@ -221,6 +226,7 @@ __all__ = [
     "preference_effect",
     "preference_regression",
     "rate_differences",
+    "rates_of",
     "seed_stability",
     "shapley_r2",
     "split_rows",
