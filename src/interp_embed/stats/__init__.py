@@ -82,6 +82,14 @@ from interp_embed.stats.proportions import (
     paired_rate_differences,
     rate_differences,
 )
+from interp_embed.stats.ranking import (
+    RankingQuality,
+    average_precision,
+    descending_ranks,
+    precision_at,
+    ranking_quality,
+    reciprocal_rank_fusion,
+)
 from interp_embed.stats.regression import (
     joint_regression,
 )
@@ -94,6 +102,7 @@ from interp_embed.stats.resampling import (
 )
 from interp_embed.stats.splits import (
     SplitRows,
+    equal_groups,
     merge_groups,
     near_duplicate_groups,
     split_rows,
@@ -141,6 +150,7 @@ __all__ = [
     "PermutationTest",
     "PredictionTest",
     "PreferenceEffect",
+    "RankingQuality",
     "RateDifferences",
     "RidgeFit",
     "ScoreGain",
@@ -158,6 +168,7 @@ __all__ = [
     "adjusted_effect",
     "annotator_accuracy",
     "associate_pairs",
+    "average_precision",
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
@@ -171,12 +182,14 @@ __all__ = [
     "crossfit_predictions",
     "crossfit_score",
     "demean_within",
+    "descending_ranks",
     "detectable_coefficient",
     "detectable_difference",
     "detectable_rate_difference",
     "dictionary_similarity",
     "dsl_mean",
     "dsl_regression",
+    "equal_groups",
     "fit_model",
     "fit_ridge",
     "inverse_frequency_weights",
@@ -192,10 +205,13 @@ __all__ = [
     "paired_rate_differences",
     "partial_permutation_test",
     "permutation_test",
+    "precision_at",
     "prediction_test",
     "preference_effect",
     "preference_regression",
+    "ranking_quality",
     "rate_differences",
+    "reciprocal_rank_fusion",
     "seed_stability",
     "shapley_r2",
     "split_rows",
