@@ -1,6 +1,8 @@
 """What is in data sets of encoded documents: differences, trends, pairs, clusters, retrieval."""
 
-from interp_embed.analysis.documents import EncodedDocuments, check_comparable
+from interp_embed.analysis.diff import diff_counts, diff_groups
+from interp_embed.analysis.diff_records import GroupDiff
+from interp_embed.analysis.documents import EncodedDocuments, check_comparable, check_sources
 from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_duplicates
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
@@ -14,6 +16,7 @@ __all__ = [
     "EncodedDocuments",
     "FeatureMatch",
     "FeatureQuery",
+    "GroupDiff",
     "LabelIndex",
     "LabelMatches",
     "Ranking",
@@ -21,6 +24,9 @@ __all__ = [
     "SearchResult",
     "Searcher",
     "check_comparable",
+    "check_sources",
+    "diff_counts",
+    "diff_groups",
     "find_duplicates",
     "find_features",
     "rank_weights",

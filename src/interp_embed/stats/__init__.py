@@ -7,10 +7,23 @@ from interp_embed.stats.association import (
     npmi_interval,
     npmi_shrunk,
 )
+from interp_embed.stats.clustered import (
+    ClusteredDifferences,
+    ClusteredSums,
+    clustered_sums,
+    compare_clustered,
+)
 from interp_embed.stats.collinearity import (
     column_condition,
     shapley_r2,
     variance_inflation,
+)
+from interp_embed.stats.column_trend import (
+    ColumnShapes,
+    ColumnTrends,
+    clustered_trends,
+    column_shapes,
+    column_trends,
 )
 from interp_embed.stats.columns import (
     column_correlation,
@@ -30,6 +43,9 @@ from interp_embed.stats.intervals import (
     clopper_pearson_interval,
     welch_difference,
     wilson_interval,
+)
+from interp_embed.stats.matched import (
+    stratified_rate_differences,
 )
 from interp_embed.stats.max_t import (
     MaxT,
@@ -137,6 +153,10 @@ __all__ = [
     "AdjustedEffect",
     "AnnotatorAccuracy",
     "BootstrapInterval",
+    "ClusteredDifferences",
+    "ClusteredSums",
+    "ColumnShapes",
+    "ColumnTrends",
     "ConsensusFeature",
     "CorrectedDifference",
     "CorrectedFit",
@@ -172,10 +192,15 @@ __all__ = [
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
+    "clustered_sums",
+    "clustered_trends",
     "column_condition",
     "column_correlation",
     "column_density",
     "column_separation",
+    "column_shapes",
+    "column_trends",
+    "compare_clustered",
     "corrected_difference",
     "corrected_prevalence",
     "crossfit_gain",
@@ -216,6 +241,7 @@ __all__ = [
     "shapley_r2",
     "split_rows",
     "stratified_effect",
+    "stratified_rate_differences",
     "trend_shape",
     "variance_inflation",
     "wald_test",
