@@ -53,8 +53,8 @@ class Prompt:
     by what is said. A name in braces is a gap: ``{concepts}`` and ``{text}`` to annotate;
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
     also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
-    propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search.
-    propose concepts; ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up.
+    propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search;
+    ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up.
     """
 
     name: str
