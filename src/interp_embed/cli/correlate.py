@@ -1,0 +1,90 @@
+"""``interp-embed correlate``: which features occur together, and with which columns."""
+
+from pathlib import Path
+
+import click
+
+from interp_embed.cli.data_source import (
+    EncodeOptions,
+    encode_options,
+    find_sources,
+    names_of,
+)
+from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
+from interp_embed.errors import InputError
+
+
+@click.command(name="correlate")
+@click.argument("one", metavar="A", type=click.Path(path_type=Path))
+@click.argument("other", metavar="[B]", type=click.Path(path_type=Path), required=False)
+@click.option("--on", metavar="COL", help="Column of both that says which documents belong together.")
+@click.option(
+    "--columns", metavar="COL,COL", help="Features with these columns of the table instead."
+)
+@click.option("--feature", type=int, metavar="F", help="Only pairs with this feature of A.")
+@click.option(
+    "--min-support",
+    type=click.IntRange(min=1),
+    help="Documents in which a feature must fire.  [default: by the number of documents]",
+)
+@click.option(
+    "--max-q", type=float, default=0.05, show_default=True, help="Largest corrected p-value kept."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Partners kept of each feature.",
+)
+@encode_options
+@result_options
+def command(
+    one: Path,
+    other: Path | None,
+    on: str | None,
+    columns: str | None,
+    feature: int | None,
+    min_support: int | None,
+    max_q: float,
+    top: int,
+    encoding: EncodeOptions,
+    result: ResultOptions,
+) -> None:
+    """Show which features occur in the same documents more, or less, often than by chance.
+
+    With B, of the same documents in another column (prompts and answers), pairs are across both.
+    Pairs that are linked trivially, by one word or nearly the same direction, are set apart.
+
+    \b
+    interp-embed correlate reviews --out report
+    interp-embed correlate prompts answers --on id
+    interp-embed correlate speeches --columns party,year
+    interp-embed correlate reviews --feature 17
+    """  # noqa: D301 - \b keeps lines apart in the help
+    sources = find_sources(one, other, encoding)
+    if on is not None and other is None:
+        raise InputError("--on says which documents of A and B belong together: name B too")
+    if on is not None:
+        for source in sources:
+            source.check_columns([on], option="--on")
+    wanted = names_of(columns)
+    if wanted and (other is not None or feature is not None):
+        raise InputError("--columns is of one data set: leave out B and --feature")
+    sources[0].check_columns(wanted, option="--columns")
+    if feature is not None:
+        sources[0].check_features([feature], option="--feature")
+    if not 0 < max_q <= 1:
+        raise InputError(f"--max-q must be above 0 and at most 1, got {max_q:g}")
+    result.check("correlate")
+    datasets = [source.open(quiet=result.quiet) for source in sources]
+    found = datasets[0].correlations(
+        datasets[1] if len(datasets) > 1 else None,
+        on=on,
+        columns=wanted or None,
+        min_support=min_support,
+        max_q=max_q,
+        top=top,
+        progress=result.progress,
+    )
+    hand_over(found if feature is None else found.of(feature), result, name="correlate")
