@@ -17,7 +17,9 @@ from interp_embed.errors import InputError
 @click.command(name="correlate")
 @click.argument("one", metavar="A", type=click.Path(path_type=Path))
 @click.argument("other", metavar="[B]", type=click.Path(path_type=Path), required=False)
-@click.option("--on", metavar="COL", help="Column of both that says which documents belong together.")
+@click.option(
+    "--on", metavar="COL", help="Column of both that says which documents belong together."
+)
 @click.option(
     "--columns", metavar="COL,COL", help="Features with these columns of the table instead."
 )

@@ -11,13 +11,15 @@ import pandas as pd
 
 from interp_embed.cli.grouped import grouped_options
 from interp_embed.errors import InputError
-from interp_embed.store import Store, documents_digest
+from interp_embed.store import Header, Store, documents_digest
 from interp_embed.tables import is_missing, read_table, require_column
 
 if TYPE_CHECKING:
     from interp_embed.dataset import Dataset
 
 _SHOWN = 8
+_BUNDLED = "minilm-l3"
+"""The SAE that comes with this library, which has no labels of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,7 @@ encode_options = grouped_options(
     EncodeOptions,
     "encoding",
     (
-        click.option(
-            "--text", metavar="COL", help="For a table file: column with the documents."
-        ),
+        click.option("--text", metavar="COL", help="For a table file: column with the documents."),
         click.option(
             "--sae",
             metavar="NAME",
@@ -135,6 +135,33 @@ class DataSource:
                     f"{option}: there is no feature {feature}; use a number from 0{last}"
                 )
 
+    def check_labels(self, *, purpose: str) -> None:
+        """Check that features have labels, or that there may be pre-made ones for their SAE.
+
+        Raises:
+            InputError: There are none.
+        """
+        if self.table is None:
+            store = Store.open(self.folder)
+            if store.label_names() or _may_be_labelled(store.header):
+                return
+            raise InputError(
+                f"{purpose} needs labels, and the features of {self.folder} have none yet: run "
+                f"interp-embed label {self.folder}"
+            )
+        raise InputError(
+            f"{purpose} needs labels: run interp-embed encode FILE --text {self.encoding.text} "
+            f"--out {self.folder}, then interp-embed label {self.folder}"
+        )
+
+    def texts(self) -> list[Any]:
+        """Return the documents, as given."""
+        if self.table is not None:
+            return self.table[self.encoding.text].tolist()
+        store = Store.open(self.folder)
+        field = store.header.text_field
+        return store.load_documents(columns=[field])[field].tolist()
+
     def open(self, *, quiet: bool) -> "Dataset":
         """Return the data set; a table is encoded first."""
         from interp_embed.dataset import Dataset  # ten seconds: not before all is checked
@@ -208,6 +235,12 @@ def _encoded_before(
     return DataSource(folder, None, encoding)
 
 
+def _may_be_labelled(header: Header) -> bool:
+    """Whether labels of the SAE may have been made by others; only released ones have any."""
+    release = header.reload.get("release")
+    return header.source.get("kind") == "reader" and release not in (None, _BUNDLED)
+
+
 def _near(path: Path) -> str:
     """Suggest a data set or file beside a path that does not exist."""
     if not path.parent.is_dir():
@@ -215,6 +248,28 @@ def _near(path: Path) -> str:
     names = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
     return f"; did you mean {str(path.parent / close[0])!r}?" if close else ""
+
+
+def find_sources(one: Path, other: Path | None, encoding: EncodeOptions) -> list[DataSource]:
+    """Return the data sets of a command that takes one or two.
+
+    Raises:
+        InputError: One is not there, or two tables cannot get one SAE.
+    """
+    paths = [one] if other is None else [one, other]
+    tables = [path for path in paths if not path.is_dir()]
+    if len(tables) == 1 and len(paths) == 2:
+        folder = next(path for path in paths if path.is_dir())
+        raise InputError(
+            f"{tables[0]} is a table and {folder} a data set: encode the table with the SAE of "
+            f"{folder} first (interp-embed encode {tables[0]} --text COL --sae NAME)"
+        )
+    if len(tables) == 2 and encoding.sae == "embedding":
+        raise InputError(
+            "--sae embedding trains an SAE on each table's own documents, whose features cannot be "
+            "compared; put both tables into one with a column that tells them apart, and use --by"
+        )
+    return [find_source(path, encoding) for path in paths]
 
 
 def names_of(given: str | None) -> list[str]:

@@ -5,14 +5,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from interp_embed.cli.data_source import (
-    DataSource,
-    EncodeOptions,
-    encode_options,
-    find_source,
-)
+from interp_embed.cli.data_source import EncodeOptions, encode_options, find_sources
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
-from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
+from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,7 +95,7 @@ def command(
     asked = choose_llm(options, quiet=result.quiet)
     if baseline and asked is None:
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
-    _check_level(level)
+    check_level(level)
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
         "match_length": match_length, "min_support": min_support, "level": level, "k": k,
@@ -123,35 +118,11 @@ def command(
     hand_over(found, result, name="diff", evidence=feature_evidence(datasets[0], shown))
 
 
-def find_sources(one: Path, other: Path | None, encoding: EncodeOptions) -> list[DataSource]:
-    """Return the data sets of a command that takes one or two.
-
-    Raises:
-        InputError: One is not there, or two tables cannot get one SAE.
-    """
-    paths = [one] if other is None else [one, other]
-    tables = [path for path in paths if not path.is_dir()]
-    if len(tables) == 1 and len(paths) == 2:
-        folder = next(path for path in paths if path.is_dir())
-        raise InputError(
-            f"{tables[0]} is a table and {folder} a data set: encode the table with the SAE of "
-            f"{folder} first (interp-embed encode {tables[0]} --text COL --sae NAME)"
-        )
-    if len(tables) == 2 and encoding.sae == "embedding":
-        raise InputError(
-            "--sae embedding trains an SAE on each table's own documents, whose features cannot be "
-            "compared; put both tables into one with a column that tells them apart, and use --by"
-        )
-    return [find_source(path, encoding) for path in paths]
-
-
 def _check_groups(
     one: Path, other: Path | None, by: str | None, first: str | None, second: str | None
 ) -> None:
     if other is None and by is None:
-        raise InputError(
-            f"compare {one} with what? Name a second data set, or a column with --by"
-        )
+        raise InputError(f"compare {one} with what? Name a second data set, or a column with --by")
     if other is not None and by is not None:
         raise InputError("--by compares groups of one data set: leave out B, or --by")
     if by is None and (first is not None or second is not None):
@@ -161,8 +132,3 @@ def _check_groups(
         raise InputError("--second is given without --first: name both groups")
     if first is not None and first == second:
         raise InputError(f"--first and --second are both {first!r}: name two groups")
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise InputError(f"--level must be between 0 and 1, such as 0.05, got {level:g}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from interp_embed.errors import InterpEmbedError
 from interp_embed.report import Evidence
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ def feature_evidence(dataset: "Dataset", features: Sequence[int]) -> dict[str, l
         strength = np.nan_to_num(values[f"feature_{feature}"].to_numpy(np.float64))
         rows = [int(row) for row in np.argsort(-strength, kind="stable")[:_PER_FEATURE]]
         fired = [row for row in rows if strength[row] > 0]
-        marked = dataset[fired].token_activations(feature) if fired else []
+        marked = _marked(dataset[fired], feature) if fired else []
         found[str(feature)] = [
             _evidence(row, dataset.text_of(row), text or "")
             for row, text in zip(fired, marked, strict=True)
         ]
     return found
+
+
+def _marked(view: "Dataset", feature: int) -> list[str | None]:
+    """Return texts with the places marked; unmarked where the model that tells them is away."""
+    try:
+        return view.token_activations(feature)
+    except InterpEmbedError:
+        return [None] * len(view)
 
 
 def _evidence(row: int, text: str, marked: str) -> Evidence:
@@ -77,4 +86,3 @@ def marked_spans(text: str, marked: str) -> tuple[tuple[int, int], ...]:
         else:
             return ()
     return tuple(spans) if place == len(text) and begin is None else ()
-

@@ -96,7 +96,15 @@ def hand_over(
         click.echo(found.summary())
         print_table(found, name, n_rows=options.show)
     if options.out is not None:
-        files = write_analysis(
-            found, options.out, name=name, command=command, evidence=evidence
-        )
+        files = write_analysis(found, options.out, name=name, command=command, evidence=evidence)
         click.echo(f"\nReport:  {files.report}\nTable:   {files.table}", err=True)
+
+
+def check_level(level: float) -> None:
+    """Check a significance level.
+
+    Raises:
+        InputError: It is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"--level must be between 0 and 1, such as 0.05, got {level:g}")

@@ -5,13 +5,15 @@ from pathlib import Path
 import click
 
 from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source, names_of
-from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
+from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
 from interp_embed.errors import InputError
 
 
 @click.command(name="trend")
 @click.argument("folder", metavar="A", type=click.Path(path_type=Path))
-@click.option("--by", required=True, metavar="COL", help="Column with the groups: a year, a version.")
+@click.option(
+    "--by", required=True, metavar="COL", help="Column with the groups: a year, a version."
+)
 @click.option(
     "--order",
     metavar="LOW,MID,HIGH",
@@ -57,13 +59,10 @@ def command(
         raise InputError(f"--order must name at least two groups, got {order!r}")
     for value in levels or ():
         source.check_value(by, value, option="--order")
-    if not 0 < level < 1:
-        raise InputError(f"--level must be between 0 and 1, such as 0.05, got {level:g}")
+    check_level(level)
     result.check("trend")
     dataset = source.open(quiet=result.quiet)
-    found = dataset.trend(
-        by, order=levels, group_by=group_by, min_support=min_support, level=level
-    )
+    found = dataset.trend(by, order=levels, group_by=group_by, min_support=min_support, level=level)
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
     shown = leading_features(found.to_frame()) if result.out is not None else []

@@ -1,5 +1,6 @@
 """An analysis as plain values: what a report shows of it, and where it came from."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -115,6 +116,11 @@ def read_analysis(path: Path) -> dict[str, Any]:
     if lacking or record["analysis"] not in ANALYSES:
         raise StoredFileError(f"{path} does not make sense; run the analysis again")
     return record
+
+
+def json_text(record: Mapping[str, Json]) -> str:
+    """Return a record as the text of a JSON file."""
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON is any
