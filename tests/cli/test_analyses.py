@@ -86,6 +86,7 @@ def table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "posts.csv"
     path.write_text("body,removed\nWe sail at dawn,yes\nStay at home,no\n")
+    path.with_name("more.csv").write_text(path.read_text())
     return path
 
 
@@ -107,13 +108,17 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         ((*A_DIFF, "--pair-by", "idd"), "no column 'idd' for --pair-by"),
         ((*A_DIFF, "--group-by", "speakr"), "no column 'speakr' for --group-by.*'speaker'"),
         ((*A_DIFF, "--level", "5"), "--level must be between 0 and 1"),
+        ((*A_DIFF, "--firing", "weak"), "--firing must be any, strong, or"),
+        (("diff", "SPEECHES", "SPEECHES"), "is named twice"),
+        (("diff", "SPEECHES", "UNLABELLED", "OTHER", "--verify", "words"), "one B only"),
+        ((*A_DIFF, "--llm", "m", "--base-url", "http://localhost:9", "--dry-run"), "--max-cost"),
         ((*A_DIFF, "--baseline"), "--baseline needs --llm"),
         ((*A_DIFF, "--json", "--csv"), "two forms of one output"),
         ((*A_DIFF, "--text", "text"), "is a data set already"),
         (("diff", "TABLE", "--by", "removed"), "name the column with its documents with --text"),
         (("diff", "TABLE", "--text", "bodi", "--by", "removed"), "no column 'bodi' for --text"),
         (("diff", "TABLE", "SPEECHES", "--text", "body"), "encode the table with the SAE of"),
-        (("diff", "TABLE", "TABLE", "--text", "body", "--sae", "embedding"), "cannot be compared"),
+        (("diff", "TABLE", "TABLE2", "--text", "body", "--sae", "embedding"), "cannot be compared"),
         (("trend", "SPEECHES", "--by", "yaer"), "no column 'yaer' for --by.*'year'"),
         (("trend", "SPEECHES", "--by", "year", "--order", "1800"), "at least two groups"),
         (("trend", "SPEECHES", "--by", "year", "--order", "1800,1700"), "no document has '1700'"),
@@ -138,8 +143,9 @@ def test_a_mistake_is_told_before_anything_is_loaded(
 ):
     (tmp_path / "empty").mkdir()
     places = {
-        "SPEECHES": speeches, "UNLABELLED": unlabelled, "TABLE": table,
+        "SPEECHES": speeches, "UNLABELLED": unlabelled, "TABLE": table, "TABLE2": table.with_name("more.csv"),
         "SPEECHS": speeches.with_name("speechs"), "NOTHING": tmp_path / "nothing",
+        "OTHER": speeches.with_name("other"),
         "EMPTY": tmp_path / "empty",
     }  # fmt: skip
 
@@ -257,7 +263,7 @@ def test_analyses_of_one_folder_make_one_report(speeches, made_by_hand, tmp_path
     page = (tmp_path / "found" / "report.html").read_text("utf-8")
     for title in ("What differs", "What changes", "What occurs together", "Clusters", "Search"):
         assert f">{title}</h1>" in page
-    assert "Speech 0 about the sea" in page
+    assert "about the sea, number" in page
     assert "<script>" not in page
 
 

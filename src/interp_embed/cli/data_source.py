@@ -250,26 +250,53 @@ def _near(path: Path) -> str:
     return f"; did you mean {str(path.parent / close[0])!r}?" if close else ""
 
 
-def find_sources(one: Path, other: Path | None, encoding: EncodeOptions) -> list[DataSource]:
-    """Return the data sets of a command that takes one or two.
+def find_sources(paths: Sequence[Path], encoding: EncodeOptions) -> list[DataSource]:
+    """Return the data sets of a command that takes several.
 
     Raises:
-        InputError: One is not there, or two tables cannot get one SAE.
+        InputError: One is not there or named twice, or tables cannot get one SAE.
     """
-    paths = [one] if other is None else [one, other]
-    tables = [path for path in paths if not path.is_dir()]
-    if len(tables) == 1 and len(paths) == 2:
-        folder = next(path for path in paths if path.is_dir())
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError(f"{paths[0]} is named twice; name two data sets")
+    tables = [path for path in paths if path.is_file()]
+    folders = [path for path in paths if path.is_dir()]
+    if tables and folders:
         raise InputError(
-            f"{tables[0]} is a table and {folder} a data set: encode the table with the SAE of "
-            f"{folder} first (interp-embed encode {tables[0]} --text COL --sae NAME)"
+            f"{tables[0]} is a table and {folders[0]} a data set: encode the table with the SAE of "
+            f"{folders[0]} first (interp-embed encode {tables[0]} --text COL --sae NAME)"
         )
-    if len(tables) == 2 and encoding.sae == "embedding":
+    if len(tables) > 1 and encoding.sae == "embedding":
         raise InputError(
             "--sae embedding trains an SAE on each table's own documents, whose features cannot be "
-            "compared; put both tables into one with a column that tells them apart, and use --by"
+            "compared; put the tables into one with a column that tells them apart, and use --by"
         )
     return [find_source(path, encoding) for path in paths]
+
+
+firing_option = click.option(
+    "--firing",
+    metavar="any|strong|X",
+    help="When a feature counts: at any activation, at one above 0.3 of its largest, or above X.  "
+    "[default: strong for token features, any for documents]",
+)
+"""Add ``--firing``."""
+
+
+def firing_of(given: str | None) -> Any:  # noqa: ANN401 - as the analyses take it
+    """Return what ``--firing`` means.
+
+    Raises:
+        InputError: It is no word or number that is known.
+    """
+    if given in (None, "any", "strong"):
+        return given
+    try:
+        value = float(str(given))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise InputError(f"--firing must be any, strong, or an activation >= 0, got {given!r}")
+    return value
 
 
 def names_of(given: str | None) -> list[str]:

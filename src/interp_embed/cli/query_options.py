@@ -7,7 +7,6 @@ import click
 
 from interp_embed.cli.data_source import DataSource, numbers_of
 from interp_embed.cli.grouped import grouped_options
-from interp_embed.cli.llm_options import LLMOptions
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,19 +57,6 @@ class QueryOptions:
         for feature in more:
             query = query.add(feature, label=labels.get(feature))
         return query
-
-
-def refuse_dry_run(options: LLMOptions) -> None:
-    """Refuse ``--dry-run`` where what is asked depends on the answers before.
-
-    Raises:
-        InputError: It was given.
-    """
-    if options.dry_run:
-        raise InputError(
-            "--dry-run cannot tell the cost of this command, whose questions depend on the answers "
-            "before them; limit it with --max-cost"
-        )
 
 
 query_options = grouped_options(

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source, names_of
+from interp_embed.cli.data_source import (
+    EncodeOptions,
+    encode_options,
+    find_source,
+    firing_of,
+    firing_option,
+    names_of,
+)
 from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
 from interp_embed.errors import InputError
 
@@ -24,6 +31,7 @@ from interp_embed.errors import InputError
     metavar="COL",
     help="Column whose equal values (an author) are not independent of each other.",
 )
+@firing_option
 @click.option(
     "--min-support",
     type=click.IntRange(min=1),
@@ -39,6 +47,7 @@ def command(
     by: str,
     order: str | None,
     group_by: str | None,
+    firing: str | None,
     min_support: int,
     level: float,
     encoding: EncodeOptions,
@@ -60,9 +69,12 @@ def command(
     for value in levels or ():
         source.check_value(by, value, option="--order")
     check_level(level)
+    strength = firing_of(firing)
     result.check("trend")
     dataset = source.open(quiet=result.quiet)
-    found = dataset.trend(by, order=levels, group_by=group_by, min_support=min_support, level=level)
+    found = dataset.trend(
+        by, order=levels, group_by=group_by, firing=strength, min_support=min_support, level=level
+    )
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
     shown = leading_features(found.to_frame()) if result.out is not None else []
