@@ -2,7 +2,7 @@
 
 from interp_embed.analysis.diff import diff_counts, diff_groups
 from interp_embed.analysis.diff_records import GroupDiff
-from interp_embed.analysis.documents import EncodedDocuments, check_comparable
+from interp_embed.analysis.documents import EncodedDocuments, check_comparable, check_sources
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
 
@@ -13,6 +13,7 @@ __all__ = [
     "LabelIndex",
     "LabelMatches",
     "check_comparable",
+    "check_sources",
     "diff_counts",
     "diff_groups",
     "find_features",
