@@ -3,9 +3,6 @@
 from interp_embed.stats.association import (
     PairAssociations,
     associate_pairs,
-    npmi,
-    npmi_interval,
-    npmi_shrunk,
 )
 from interp_embed.stats.collinearity import (
     column_condition,
@@ -53,6 +50,11 @@ from interp_embed.stats.multiplicity import (
     adjust_benjamini_yekutieli,
     adjust_bonferroni,
     adjust_holm,
+)
+from interp_embed.stats.npmi import (
+    npmi,
+    npmi_interval,
+    npmi_shrunk,
 )
 from interp_embed.stats.partial_permutation import (
     partial_permutation_test,
@@ -117,6 +119,10 @@ from interp_embed.stats.strata import (
     stratified_effect,
     weighted_difference,
 )
+from interp_embed.stats.top_pairs import (
+    TopPairs,
+    top_pairs,
+)
 from interp_embed.stats.trend import (
     TrendShape,
     TrendTest,
@@ -148,6 +154,7 @@ __all__ = [
     "SplitRows",
     "StratifiedEffect",
     "StratumEffect",
+    "TopPairs",
     "TrendShape",
     "TrendTest",
     "activation_similarity",
@@ -200,6 +207,7 @@ __all__ = [
     "shapley_r2",
     "split_rows",
     "stratified_effect",
+    "top_pairs",
     "trend_shape",
     "variance_inflation",
     "wald_test",
