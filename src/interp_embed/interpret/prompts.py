@@ -10,19 +10,27 @@ from interp_embed._fingerprint import digest_text
 from interp_embed.errors import InputError
 from interp_embed.llm.records import Message, Role
 
-Purpose = Literal["annotate", "label", "refine", "propose"]
+Purpose = Literal[
+    "annotate", "label", "refine", "propose", "keyphrases", "rank_labels", "rank_texts"
+]
 
 _REQUIRED: dict[Purpose, tuple[str, ...]] = {
     "annotate": ("concepts", "text"),
     "label": ("positive", "negative"),
     "refine": ("label", "positive", "negative"),
     "propose": ("first", "second", "n"),
+    "keyphrases": ("query", "n"),
+    "rank_labels": ("query", "labels"),
+    "rank_texts": ("query", "texts"),
 }
 _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "annotate": (),
     "label": ("instructions",),
     "refine": ("instructions",),
     "propose": ("instructions",),
+    "keyphrases": (),
+    "rank_labels": (),
+    "rank_texts": (),
 }
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"\[(system|user)\][ \t]*", re.ASCII)
@@ -36,7 +44,7 @@ class Prompt:
     by what is said. A name in braces is a gap: ``{concepts}`` and ``{text}`` to annotate;
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
     also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
-    propose concepts.
+    propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search.
     """
 
     name: str
@@ -52,8 +60,8 @@ class Prompt:
         """Read a prompt.
 
         Args:
-            name_or_path: ``annotate``, ``label``, ``refine`` or ``propose`` for the ones shipped,
-                else a file.
+            name_or_path: ``annotate``, ``label``, ``refine``, ``propose``, ``keyphrases``,
+                ``rank_labels`` or ``rank_texts`` for the ones shipped, else a file.
             purpose: What it is for, which says the gaps it must and may have; None for that of
                 its name.
 

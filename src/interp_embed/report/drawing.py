@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interp_embed.plots.extent import effects_extent, is_drawable
 from interp_embed.records import Estimate
 from interp_embed.report.wording import chance
 
@@ -13,8 +14,6 @@ BARS_WIDTH = 420.0
 """Width of the bar chart of scores."""
 
 _MARGIN = 14.0
-_LONGEST_RELATIVE = 2.5
-_LARGEST = 1e300
 _SMALLEST = 1e-300
 
 
@@ -60,18 +59,15 @@ def forest_axis(estimates: Sequence[Estimate]) -> Axis:
     An interval much wider than the others is cut at the edge (and drawn with an arrow), so that it
     does not squeeze the rest.
     """
-    values = [e.value for e in estimates if _is_drawable(e.value)]
-    ends = [end for e in estimates for end in (e.low, e.high) if _is_drawable(end)]
-    sizes = sorted(map(abs, ends))
-    usual = sizes[int(0.8 * (len(sizes) - 1))] if sizes else 0.0
-    reach = max([_LONGEST_RELATIVE * usual, *map(abs, values)])
-    inside = [max(-reach, min(reach, end)) for end in ends]
-    return _axis([0.0, *values, *inside], width=FOREST_WIDTH, n_ticks=4)
+    extent = effects_extent(
+        [e.value for e in estimates], [end for e in estimates for end in (e.low, e.high)]
+    )
+    return _axis([extent.low, extent.high], width=FOREST_WIDTH, n_ticks=4)
 
 
 def place(estimate: Estimate, axis: Axis) -> Mark | None:
     """Return where an estimate is drawn; None if it has no value."""
-    if not _is_drawable(estimate.value):
+    if not is_drawable(estimate.value):
         return None
     low = estimate.value if math.isnan(estimate.low) else estimate.low
     high = estimate.value if math.isnan(estimate.high) else estimate.high
@@ -86,7 +82,7 @@ def place(estimate: Estimate, axis: Axis) -> Mark | None:
 
 def score_axis(scores: Sequence[float], *, metric: str) -> Axis:
     """Return the axis of the scores: from no better than chance to the best one."""
-    known = [score for score in scores if _is_drawable(score)]
+    known = [score for score in scores if is_drawable(score)]
     shown = [max(score, chance(metric) - 0.25) for score in known]
     best = chance(metric) + (0.1 if metric == "auc" else 0.05)
     return Axis(
@@ -100,15 +96,11 @@ def score_axis(scores: Sequence[float], *, metric: str) -> Axis:
 
 def bar(score: float, axis: Axis, *, metric: str) -> Bar | None:
     """Return the bar of a score, from chance to the score; None if there is none."""
-    if not _is_drawable(score):
+    if not is_drawable(score):
         return None
     origin, end = axis.x(chance(metric)), axis.x(score)
     left, right = min(origin, end), max(origin, end)
     return Bar(x=left, width=round(max(right - left, 1.0), 1))
-
-
-def _is_drawable(value: float) -> bool:
-    return abs(value) < _LARGEST  # False for NaN
 
 
 def _axis(values: Sequence[float], *, width: float, n_ticks: int) -> Axis:

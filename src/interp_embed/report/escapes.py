@@ -2,7 +2,7 @@
 
 import re
 
-from interp_embed.report.characters import visible
+from interp_embed.plots.characters import visible
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%",

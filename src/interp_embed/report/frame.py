@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from interp_embed.plots.characters import visible
 from interp_embed.records import Estimate, Hypothesis, HypothesisStudy, StrataEffects
-from interp_embed.report.characters import visible
 from interp_embed.report.verdicts import tested_p
 
 Cell = str | float | bool | None

@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from interp_embed.plots.characters import visible
 from interp_embed.records import ConceptGroup, HypothesisStudy, Json
 from interp_embed.report import meanings, wording
-from interp_embed.report.characters import visible
 from interp_embed.report.drawing import Axis, Bar, bar, forest_axis, score_axis
 from interp_embed.report.rows import RowView, row_view
 from interp_embed.report.run_record import run_record

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from interp_embed.errors import InputError, StoredFileError
+from interp_embed.plots.characters import visible
 from interp_embed.records import Estimate, HypothesisStudy, Json, TargetKind
 from interp_embed.report import wording
-from interp_embed.report.characters import visible
 from interp_embed.report.escapes import latex_text, markdown_text
 from interp_embed.report.frame import HYPOTHESIS_COLUMNS, plain_cell, read_cell
 from interp_embed.report.regression_notes import regression_notes

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from interp_embed.errors import InputError
+from interp_embed.plots.characters import visible
 from interp_embed.records import HypothesisStudy, Json, RowCounts
-from interp_embed.report.characters import visible
 from interp_embed.report.verdicts import is_untested
 
 RUN_FORMAT = 1

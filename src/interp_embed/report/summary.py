@@ -1,8 +1,8 @@
 """What a study found, in a few lines of plain text."""
 
+from interp_embed.plots.characters import visible
 from interp_embed.records import Hypothesis, HypothesisStudy
 from interp_embed.report import meanings, wording
-from interp_embed.report.characters import visible
 from interp_embed.report.remarks import remarks
 from interp_embed.report.scales import Scales, study_scales
 

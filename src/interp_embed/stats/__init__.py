@@ -4,10 +4,23 @@ from interp_embed.stats.association import (
     PairAssociations,
     associate_pairs,
 )
+from interp_embed.stats.clustered import (
+    ClusteredDifferences,
+    ClusteredSums,
+    clustered_sums,
+    compare_clustered,
+)
 from interp_embed.stats.collinearity import (
     column_condition,
     shapley_r2,
     variance_inflation,
+)
+from interp_embed.stats.column_trend import (
+    ColumnShapes,
+    ColumnTrends,
+    clustered_trends,
+    column_shapes,
+    column_trends,
 )
 from interp_embed.stats.columns import (
     column_correlation,
@@ -27,6 +40,9 @@ from interp_embed.stats.intervals import (
     clopper_pearson_interval,
     welch_difference,
     wilson_interval,
+)
+from interp_embed.stats.matched import (
+    stratified_rate_differences,
 )
 from interp_embed.stats.max_t import (
     MaxT,
@@ -134,6 +150,10 @@ __all__ = [
     "AdjustedEffect",
     "AnnotatorAccuracy",
     "BootstrapInterval",
+    "ClusteredDifferences",
+    "ClusteredSums",
+    "ColumnShapes",
+    "ColumnTrends",
     "ConsensusFeature",
     "CorrectedDifference",
     "CorrectedFit",
@@ -168,10 +188,15 @@ __all__ = [
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
+    "clustered_sums",
+    "clustered_trends",
     "column_condition",
     "column_correlation",
     "column_density",
     "column_separation",
+    "column_shapes",
+    "column_trends",
+    "compare_clustered",
     "corrected_difference",
     "corrected_prevalence",
     "crossfit_gain",
@@ -207,6 +232,7 @@ __all__ = [
     "shapley_r2",
     "split_rows",
     "stratified_effect",
+    "stratified_rate_differences",
     "top_pairs",
     "trend_shape",
     "variance_inflation",

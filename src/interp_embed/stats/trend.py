@@ -107,7 +107,7 @@ def jonckheere_terpstra(
     numbers, sizes = np.unique(xs, return_inverse=True, return_counts=True)[1:]
     ranks, ties = np.unique(ys, return_inverse=True, return_counts=True)[1:]
     n = ys.size
-    n_pairs = _pairs(n) - _pairs(sizes).sum()
+    n_pairs = count_pairs(n) - count_pairs(sizes).sum()
     found = float(_concordance(numbers[None, :], ranks, sizes.size, ties.size)[0])
     method = "permutation" if n_permutations else "normal"
     share = float(found / n_pairs) if n_pairs else float("nan")
@@ -115,7 +115,7 @@ def jonckheere_terpstra(
         what = "level" if sizes.size < 2 else "value"
         nan = float("nan")
         return TrendTest(share, nan, nan, n, sizes.size, method, f"all have the same {what}")
-    tau = (2.0 * found - n_pairs) / np.sqrt(n_pairs * (_pairs(n) - _pairs(ties).sum()))
+    tau = (2.0 * found - n_pairs) / np.sqrt(n_pairs * (count_pairs(n) - count_pairs(ties).sum()))
     if n_permutations:
         test = permutation_test(
             lambda samples: _concordance(samples.astype(np.int64), ranks, sizes.size, ties.size),
@@ -126,7 +126,7 @@ def jonckheere_terpstra(
             seed=seed,
         )
         return TrendTest(share, float(tau), test.p, n, sizes.size, method, test.note)
-    z = (found - n_pairs / 2.0) / np.sqrt(_variance(n, sizes, ties))
+    z = (found - n_pairs / 2.0) / np.sqrt(float(null_variance(n, sizes, ties)))
     p = {"greater": stats.norm.sf(z), "less": stats.norm.cdf(z)}.get(
         alternative, 2.0 * stats.norm.sf(abs(z))
     )
@@ -184,8 +184,8 @@ def trend_shape(
             f"{grid.size} levels are more than {_MOST_LEVELS}: bin them, such as days into months"
         )
     means = np.bincount(numbers, weights=ys) / counts
-    rising = _isotonic(means[None, :], counts)[0]
-    falling = -_isotonic(-means[None, :], counts)[0]
+    rising = best_rising(means[None, :], counts)[0]
+    falling = -best_rising(-means[None, :], counts)[0]
     spread = float(counts @ (means - ys.mean()) ** 2)
     left = np.array([counts @ (means - fit) ** 2 for fit in (rising, falling)])
     best = int(np.argmin(left))
@@ -224,7 +224,8 @@ def _checked(
     return ys, xs
 
 
-def _pairs(counts: int | NDArray[np.int64]) -> NDArray[np.float64]:
+def count_pairs(counts: int | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return in how many ways two of so many can be chosen."""
     counts = np.asarray(counts, dtype=np.float64)
     return counts * (counts - 1.0) / 2.0
 
@@ -249,24 +250,32 @@ def _concordance(
     return found
 
 
-def _variance(n: int, sizes: NDArray[np.int64], ties: NDArray[np.int64]) -> float:
-    def moments(counts: NDArray[np.int64] | int) -> tuple[float, float, float]:
+def null_variance(n: int, sizes: NDArray[np.int64], ties: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the variance of the concordant pairs if there is no trend, ties corrected.
+
+    Args:
+        n: Documents.
+        sizes: Documents of each level, shape (n_levels,).
+        ties: Documents of each value, shape (n_values,) or, of many columns, (n_values, n_columns).
+    """
+
+    def moments(counts: NDArray[np.int64] | int) -> tuple[NDArray[np.float64], ...]:
         c = np.atleast_1d(np.asarray(counts, dtype=np.float64))
         two = c * (c - 1.0)
         return (
-            float((two * (2.0 * c + 5.0)).sum()),
-            float((two * (c - 2.0)).sum()),
-            float(two.sum()),
+            (two * (2.0 * c + 5.0)).sum(axis=0),
+            (two * (c - 2.0)).sum(axis=0),
+            two.sum(axis=0),
         )
 
     whole, levels, values = moments(n), moments(sizes), moments(ties)
     variance = (whole[0] - levels[0] - values[0]) / 72.0
     if n > 2:
-        variance += levels[1] * values[1] / (36.0 * whole[1])
-    return variance + levels[2] * values[2] / (8.0 * whole[2])
+        variance = variance + levels[1] * values[1] / (36.0 * whole[1])
+    return np.asarray(variance + levels[2] * values[2] / (8.0 * whole[2]))
 
 
-def _isotonic(means: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
+def best_rising(means: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the best rising curve of each row, shape (n_samples, n_levels).
 
     By the max-min formula, many rows at a time; scipy and scikit-learn do one.
@@ -319,10 +328,25 @@ def _departure_p(
             [signed[:, level_of_unit == level].sum(axis=1) for level in range(counts.size)], axis=1
         )
         means /= counts
-        for way, sign in enumerate((1.0, -1.0)):
-            gaps = sign * means - _isotonic(sign * means, counts)
-            hits[way] += (gaps**2 @ counts >= left[way] - slack).sum()
+        hits += count_departures(means, counts, left - slack)
     return float(((1.0 + hits) / (1.0 + n_resamples)).max()), ""
+
+
+def count_departures(
+    means: NDArray[np.float64], counts: NDArray[np.int64], left: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how many rows of means are at least so far from rising, and from falling.
+
+    Args:
+        means: Shape (n_samples, n_levels).
+        counts: Documents of each level.
+        left: Sums of squares that the best rising and the best falling curve leave, shape (2,).
+    """
+    found = np.zeros(2)
+    for way, sign in enumerate((1.0, -1.0)):
+        gaps = sign * means - best_rising(sign * means, counts)
+        found[way] = (gaps**2 @ counts >= left[way]).sum()
+    return found
 
 
 def _verdict(trend: TrendTest, p_departure: float, *, rising: bool, alpha: float) -> str:

@@ -14,6 +14,7 @@ from interp_embed.synthetic.activations import (
     match_features,
     plant_activations,
 )
+from interp_embed.synthetic.axes import PlantedAxes, plant_axes
 from interp_embed.synthetic.corpus import PlantedCorpus, plant_corpus
 from interp_embed.synthetic.domains import domain_names, load_domain
 from interp_embed.synthetic.oracle import OracleAnnotator
@@ -27,6 +28,7 @@ __all__ = [
     "FeatureMatch",
     "OracleAnnotator",
     "PlantedActivations",
+    "PlantedAxes",
     "PlantedCorpus",
     "PlantedPairs",
     "Span",
@@ -34,6 +36,7 @@ __all__ = [
     "load_domain",
     "match_features",
     "plant_activations",
+    "plant_axes",
     "plant_corpus",
     "plant_pairs",
 ]

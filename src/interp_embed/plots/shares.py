@@ -1,0 +1,56 @@
+"""What numbers are made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from interp_embed.errors import InputError
+from interp_embed.plots.canvas import SEVERAL, axes_of, check_lengths, name_rows, numbers, shown
+from interp_embed.plots.characters import visible
+
+
+def stacked_shares(
+    parts: ArrayLike,
+    *,
+    bar_labels: Sequence[str],
+    part_labels: Sequence[str],
+    xlabel: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """Return bars made of parts laid end to end, the first bar on top.
+
+    Args:
+        parts: Sizes >= 0, shape (n_bars, n_parts); NaN counts as nothing.
+        bar_labels: Of the bars.
+        part_labels: Of the parts.
+        xlabel: What the lengths are.
+        ax: Axes to draw on; a new figure of fitting height if None.
+
+    Raises:
+        InputError: Lengths differ, or a part is negative.
+    """
+    sizes = np.nan_to_num(numbers(parts, name="parts", ndim=2), nan=0.0)
+    check_lengths(sizes.shape[0], "bars", bar_labels=bar_labels)
+    check_lengths(sizes.shape[1], "parts", part_labels=part_labels)
+    if sizes.size and sizes.min() < 0:
+        raise InputError(f"parts must be >= 0 to be stacked, got {sizes.min():g}")
+    ax = axes_of(ax, width=10.0, height=1.2 + 0.42 * max(1, len(bar_labels)))
+    begins = np.cumsum(sizes, axis=1) - sizes
+    rows = np.arange(len(bar_labels))
+    for part, label in enumerate(part_labels):
+        ax.barh(
+            rows, sizes[:, part], left=begins[:, part], height=0.66, edgecolor="white",
+            linewidth=0.5, color=SEVERAL[part % len(SEVERAL)], label=shown(label, width=34),
+            hatch=("", "///", "...")[part // len(SEVERAL) % 3],
+        )  # fmt: skip
+    name_rows(ax, bar_labels)
+    ax.set_xlabel(visible(xlabel), parse_math=False)
+    if part_labels:
+        legend = ax.legend(
+            loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small"
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    return ax
