@@ -15,6 +15,10 @@ from interp_embed.stats.collinearity import (
     shapley_r2,
     variance_inflation,
 )
+from interp_embed.stats.column_pairs import (
+    ColumnLikeness,
+    column_likeness,
+)
 from interp_embed.stats.column_trend import (
     ColumnShapes,
     ColumnTrends,
@@ -74,6 +78,9 @@ from interp_embed.stats.npmi import (
 )
 from interp_embed.stats.partial_permutation import (
     partial_permutation_test,
+)
+from interp_embed.stats.partners import (
+    partner_pairs,
 )
 from interp_embed.stats.power import (
     DetectableEffect,
@@ -152,6 +159,7 @@ __all__ = [
     "BootstrapInterval",
     "ClusteredDifferences",
     "ClusteredSums",
+    "ColumnLikeness",
     "ColumnShapes",
     "ColumnTrends",
     "ConsensusFeature",
@@ -193,6 +201,7 @@ __all__ = [
     "column_condition",
     "column_correlation",
     "column_density",
+    "column_likeness",
     "column_separation",
     "column_shapes",
     "column_trends",
@@ -223,6 +232,7 @@ __all__ = [
     "npmi_shrunk",
     "paired_rate_differences",
     "partial_permutation_test",
+    "partner_pairs",
     "permutation_test",
     "prediction_test",
     "preference_effect",

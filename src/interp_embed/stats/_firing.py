@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix
 
 from interp_embed.errors import InputError
-from interp_embed.stats._pair_kernels import count_fires, list_features, list_rows
+from interp_embed.stats._pair_kernels import Walk, count_fires, list_features, list_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Firing:
         Raises:
             InputError: It is no CSR matrix, has no documents, or a value is negative or NaN.
         """
-        matrix = _checked(matrix, name)
+        matrix = check_activations(matrix, name)
         n, n_columns = matrix.shape
         columns = matrix.indices.astype(np.int32, copy=False)
         entries = (matrix.indptr.astype(np.int64), columns, matrix.data > 0)
@@ -89,7 +89,18 @@ def check_same_documents(left: Firing, right: Firing) -> None:
         )
 
 
-def _checked(matrix: csr_matrix | csr_array, name: str) -> csr_matrix | csr_array:
+def walk_of(left: Firing, right: Firing, *, same: bool) -> Walk:
+    """Return how all pairs of two sides are counted, from the first left feature on."""
+    begin, stop = right.row_start[:-1].copy(), right.row_start[1:]
+    return Walk(left.start, left.rows, begin, stop, right.features, int(same))
+
+
+def check_activations(matrix: csr_matrix | csr_array, name: str) -> csr_matrix | csr_array:
+    """Return a matrix of activations in canonical form.
+
+    Raises:
+        InputError: It is no CSR matrix, has no documents, or a value is negative or NaN.
+    """
     if getattr(matrix, "format", None) != "csr":
         raise InputError(
             f"{name} must be a scipy CSR matrix, got {type(matrix).__name__}; "

@@ -1,16 +1,12 @@
 """Compiled loops over pairs of features: how often both fire, and which pairs are worth keeping.
 
 Features are numbered by how often they fire, rarest first, so that the counts of those that meet
-most often lie side by side. ``start`` and ``rows`` are the documents of each feature of one side
-(compressed columns); ``stop`` and ``features`` the features of each document of the other
-(compressed rows, ascending), from ``begin`` on. Within one set ``step`` is 1: ``begin`` moves
-past each feature as it is counted, so that a pair is counted once, with its later feature. With
-another set ``step`` is 0.
+most often lie side by side.
 
 Callers check shapes, ranges and values before they come here; nothing is checked inside.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -24,6 +20,61 @@ Place = NDArray[np.unsignedinteger[Any]]
 """Numbers of features: 16 bits where they suffice, which halves what is read."""
 
 _CHUNK = 64
+
+
+class Walk(NamedTuple):
+    """The documents of the left side's features, and the features of the right side in each."""
+
+    start: Count
+    """Where each left feature's documents begin, shape (n_left + 1,)."""
+    rows: Row
+    """These documents."""
+    begin: Count
+    """Where each document's right features begin, shape (n_documents,)."""
+    stop: Count
+    """Where they end."""
+    features: Place
+    """These features, ascending within a document."""
+    step: int
+    """1 within one set: ``begin`` moves past each feature as it is counted, so that a pair is
+    counted once, with its later feature, and features must come in order. Else 0."""
+
+
+class Tables(NamedTuple):
+    """Numbers that are looked up."""
+
+    left: Count
+    """Documents in which each left feature fires, ascending."""
+    right: Count
+    """The same of the right side."""
+    logs: Float
+    """Natural logarithms of 0 (of no use) to the number of documents."""
+    terms: Float
+    """x log x of the same."""
+
+
+class Limits(NamedTuple):
+    """What a pair needs to be kept."""
+
+    min_pairs: int
+    """Documents in which a positive pair is, and a negative one is expected to be, >= 1."""
+    least: float
+    """Smallest likelihood-ratio statistic, >= 0."""
+    negative: bool
+    """Whether negative pairs are kept, too."""
+
+
+class Heap(NamedTuple):
+    """The best pairs of each feature, the weakest in front."""
+
+    key: Float
+    """What they are ranked by, shape (n_features, k)."""
+    partner: Row
+    both: Tally
+    size: Row
+    """How many there are, shape (n_features,)."""
+    floor: Float
+    """What a pair has to be above to be among them: -inf where there is room, (n_features,)."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -66,150 +117,115 @@ def list_features(start: Count, rows: Row, filled: Count, features: Place) -> No
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(
-    feature: int,
-    start: Count,
-    rows: Row,
-    begin: Count,
-    stop: Count,
-    features: Place,
-    step: int,
-    tally: Tally,
-) -> None:
+def _add(feature: int, walk: Walk, tally: Tally) -> None:
     """Add one feature's documents to the tally of the features they hold."""
-    for entry in range(start[feature], start[feature + 1]):
-        row = rows[entry]
-        begin[row] += step
-        for at in range(begin[row], stop[row]):
-            tally[features[at]] += np.uint32(1)
+    for entry in range(walk.start[feature], walk.start[feature + 1]):
+        row = walk.rows[entry]
+        walk.begin[row] += walk.step
+        for at in range(walk.begin[row], walk.stop[row]):
+            tally[walk.features[at]] += np.uint32(1)
 
 
 @numba.njit(cache=True, nogil=True)
-def count_block(
-    first: int,
-    start: Count,
-    rows: Row,
-    begin: Count,
-    stop: Count,
-    features: Place,
-    step: int,
-    together: Tally,
-) -> None:
-    """Write in how many documents features from ``first`` on fire with each other one.
+def count_block(first: int, walk: Walk, together: Tally) -> None:
+    """Write in how many documents features from ``first`` on fire with each of the right side.
 
-    ``together`` is zero, shape (n_block, n_right); within one set only pairs with a later feature
-    are counted, and blocks must come in order.
+    ``together`` is zero, shape (n_block, n_right).
     """
     for i in range(len(together)):
-        _add(first + i, start, rows, begin, stop, features, step, together[i])
+        _add(first + i, walk, together[i])
 
 
 @numba.njit(cache=True, nogil=True)
-def _push(
-    key: Float, partner: Row, both: Tally, size: Row, of: int, value: float, other: int, count: int
-) -> None:
-    """Put a pair among the best of a feature, a heap with the weakest on top."""
-    k = key.shape[1]
-    if size[of] < k:
-        at = size[of]
-        size[of] += 1
+def _push(heap: Heap, of: int, value: float, partner: int, both: int) -> None:
+    """Put a pair among the best of a feature, if it is."""
+    key, k = heap.key[of], heap.key.shape[1]
+    if heap.size[of] < k:
+        at = heap.size[of]
+        heap.size[of] += 1
         while at > 0:
             above = (at - 1) // 2
-            if key[of, above] <= value:
+            if key[above] <= value:
                 break
-            key[of, at] = key[of, above]
-            partner[of, at] = partner[of, above]
-            both[of, at] = both[of, above]
+            _move(heap, of, above, at)
             at = above
     else:
-        if value <= key[of, 0]:
+        if value <= key[0]:
             return
         at = 0
         while True:
             below = 2 * at + 1
             if below >= k:
                 break
-            if below + 1 < k and key[of, below + 1] < key[of, below]:
+            if below + 1 < k and key[below + 1] < key[below]:
                 below += 1
-            if key[of, below] >= value:
+            if key[below] >= value:
                 break
-            key[of, at] = key[of, below]
-            partner[of, at] = partner[of, below]
-            both[of, at] = both[of, below]
+            _move(heap, of, below, at)
             at = below
-    key[of, at] = value
-    partner[of, at] = other
-    both[of, at] = count
+    key[at] = value
+    heap.partner[of, at] = partner
+    heap.both[of, at] = both
+    if heap.size[of] == k:
+        heap.floor[of] = key[0]
 
 
 @numba.njit(cache=True, nogil=True)
-def _evidence(both: int, a: int, b: int, n: int, terms: Float) -> float:
-    """Return the likelihood-ratio statistic of a 2 x 2 table; ``terms`` holds x log x."""
+def _move(heap: Heap, of: int, source: int, target: int) -> None:
+    heap.key[of, target] = heap.key[of, source]
+    heap.partner[of, target] = heap.partner[of, source]
+    heap.both[of, target] = heap.both[of, source]
+
+
+@numba.njit(cache=True, nogil=True)
+def _evidence(both: int, a: int, b: int, terms: Float) -> float:
+    """Return the likelihood-ratio statistic of a 2 x 2 table; ``terms`` holds x log x to n."""
+    n = len(terms) - 1
     inside = terms[both] + terms[a - both] + terms[b - both] + terms[n - a - b + both]
-    return 2.0 * (inside - terms[a] - terms[n - a] - terms[b] - terms[n - b] + terms[n])
+    outside = terms[a] + terms[n - a] + terms[b] + terms[n - b] - terms[n]
+    return float(2.0 * (inside - outside))
 
 
 @numba.njit(cache=True, nogil=True)
 def keep_best(
     first: int,
     last: int,
-    n: int,
-    min_pairs: int,
-    least: float,
-    negative: bool,  # noqa: FBT001 - a compiled loop takes no keywords
-    counts: tuple[Count, Count],
-    start: Count,
-    rows: Row,
-    begin: Count,
-    stop: Count,
-    features: Place,
-    step: int,
+    walk: Walk,
+    tables: Tables,
+    limits: Limits,
     tally: Tally,
-    logs: Float,
-    terms: Float,
-    high: tuple[Float, Row, Tally, Row, Float, Row, Tally, Row],
-    low: tuple[Float, Row, Tally, Row, Float, Row, Tally, Row],
+    high: tuple[Heap, Heap],
+    low: tuple[Heap, Heap],
 ) -> None:
-    """Keep the best pairs of features ``first`` to ``last``, those of both their features.
+    """Keep the best pairs of left features ``first`` to ``last``, for both features of each.
 
-    Positive pairs, together in ``min_pairs`` documents, by NPMI; negative ones, expected in as
-    many, by the likelihood-ratio statistic. Pairs below ``least`` by it are not kept.
+    Positive pairs by NPMI; negative ones by the likelihood-ratio statistic.
 
     Args:
-        first: First feature; blocks must come in order.
+        first: First feature.
         last: One past the last.
-        n: Documents in all.
-        min_pairs: Documents, >= 1.
-        least: Smallest statistic, >= 0.
-        negative: Keep negative pairs, too.
-        counts: Documents in which each feature of the left and of the right side fires.
-        start: See the module.
-        rows: See the module.
-        begin: See the module.
-        stop: See the module.
-        features: See the module.
-        step: See the module.
+        walk: Where features fire.
+        tables: Their counts, and logarithms.
+        limits: What a pair needs.
         tally: Zeros, shape (n_right,).
-        logs: Natural logarithms of 0 (of no use) to n.
-        terms: x log x of 0 (0) to n.
-        high: Heaps of the left and the right side, each with keys, partners, counts and sizes.
-        low: The same of the negative pairs.
+        high: Where positive pairs are kept, of the left and of the right side's features; the
+            same twice within one set.
+        low: The same of negative pairs.
     """
-    left, right = counts
-    n_right = len(right)
-    total = float(n)
-    log_n = logs[n]
+    left, right, logs, terms = tables
+    n, n_right = len(terms) - 1, len(right)
+    total, log_n = float(n), logs[n]
+    enough, least = np.uint32(limits.min_pairs), limits.least
+    floor_left, floor_right = high[0].floor, high[1].floor
     for i in range(first, last):
-        _add(i, start, rows, begin, stop, features, step, tally)
+        _add(i, walk, tally)
         a = left[i]
-        share = float(a) / total
-        log_a = logs[a] - log_n
-        from_ = i + 1 if step else 0
-        # Counts ascend: from here on enough documents are expected for a negative pair to show.
-        far = np.searchsorted(right, (min_pairs * n + a - 1) // a) if negative else n_right
-        far = max(far, from_)
-        at = from_
-        enough = np.uint32(min_pairs)
+        share, log_a = float(a) / total, logs[a] - log_n
+        at = i + 1 if walk.step else 0
+        # Counts ascend: from ``far`` on, enough documents are expected for too few to show.
+        far = n_right
+        if limits.negative:
+            far = max(at, np.searchsorted(right, (limits.min_pairs * n + a - 1) // a))
         while at < n_right:
             end = min(at + _CHUNK, far if at < far else n_right)
             if at < far:
@@ -222,31 +238,27 @@ def keep_best(
                     at = end
                     continue
             for j in range(at, end):
-                both = tally[j]
+                both, b = tally[j], right[j]
                 tally[j] = 0
-                b = right[j]
                 expected = share * b
                 gap = both - expected
                 if gap > 0.0:
                     if both < enough:
                         continue
                     value = (log_a + logs[b] - log_n) / (logs[both] - log_n) - 1.0
-                    full = high[3][i] == high[0].shape[1] and high[7][j] == high[4].shape[1]
-                    if full and value <= high[0][i, 0] and value <= high[4][j, 0]:
+                    if value <= floor_left[i] and value <= floor_right[j]:
                         continue
-                    if _evidence(int(both), a, b, n, terms) < least:
-                        continue
-                    _push(high[0], high[1], high[2], high[3], i, value, j, both)
-                    _push(high[4], high[5], high[6], high[7], j, value, i, both)
+                    if _evidence(int(both), a, b, terms) >= least:
+                        _push(high[0], i, value, j, both)
+                        _push(high[1], j, value, i, both)
                 elif j >= far and gap < 0.0:
                     # Twice Pearson's statistic is at least the evidence: most stop here.
                     if 2.0 * gap * gap < least * expected * (1.0 - share) * (1.0 - b / total):
                         continue
-                    value = _evidence(int(both), a, b, n, terms)
-                    if value < least:
-                        continue
-                    _push(low[0], low[1], low[2], low[3], i, value, j, both)
-                    _push(low[4], low[5], low[6], low[7], j, value, i, both)
+                    value = _evidence(int(both), a, b, terms)
+                    if value >= least:
+                        _push(low[0], i, value, j, both)
+                        _push(low[1], j, value, i, both)
             at = end
 
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_level
-from interp_embed.stats._firing import Firing, check_same_documents
+from interp_embed.stats._firing import Firing, check_same_documents, walk_of
 from interp_embed.stats._fisher import fisher_p
 from interp_embed.stats._pair_kernels import count_block
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_benjamini_yekutieli
@@ -144,11 +144,11 @@ def _tested(
     n_left, n_right = left.kept.size, right.kept.size
     if not n_left or not n_right:
         return
-    begin, stop = right.row_start[:-1].copy(), right.row_start[1:]
+    walk = walk_of(left, right, same=same)
     block = max(1, _ENTRIES // n_right)
     for start in range(0, n_left, block):
         together = np.zeros((min(block, n_left - start), n_right), np.uint32)
-        count_block(start, left.start, left.rows, begin, stop, right.features, int(same), together)
+        count_block(start, walk, together)
         first, second = np.indices(together.shape)
         wanted = second > first + start if same else np.ones(together.shape, dtype=bool)
         first, second = first[wanted] + start, second[wanted]

@@ -11,9 +11,9 @@ from scipy.special import xlogy
 from tqdm.auto import tqdm
 
 from interp_embed.errors import InputError
-from interp_embed.stats._firing import Firing, check_same_documents
+from interp_embed.stats._firing import Firing, check_same_documents, walk_of
 from interp_embed.stats._fisher import fisher_p
-from interp_embed.stats._pair_kernels import keep_best
+from interp_embed.stats._pair_kernels import Heap, Limits, Tables, keep_best
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg
 from interp_embed.stats.npmi import npmi_of_counts
 
@@ -25,9 +25,6 @@ _TABLES = 250_000
 
 _SLACK = 1.25
 """How far the likelihood-ratio statistic may lie below the quantile of an exact p (see tests)."""
-
-_Heap = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int32]]
-"""Keys, partners and counts, (n_kept, top), and how many of them are used, (n_kept,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +72,9 @@ def top_pairs(
 
     Every pair of features that each fire in ``min_support`` documents (and not in all) is counted.
     For each feature the ``top`` positive pairs of highest NPMI stay, together in ``min_pairs``
-    documents, and the ``top`` negative pairs with the largest likelihood ratio, expected in as many. Pairs
-    that cannot be significant take no room. No table of pairs is held: memory is that of the activations and of what stays.
+    documents, and the ``top`` negative pairs of largest likelihood ratio, expected in as many.
+    Pairs that cannot be significant take no room. No table of pairs is held: memory is that of the
+    activations and of what stays.
 
     q counts all pairs. Only pairs that stay are tested; the others count as p = 1. A p-value set
     to 1, whatever made us do it, is still a valid one, so that Benjamini-Hochberg holds for what
@@ -100,7 +98,7 @@ def top_pairs(
 
     Source: task of Jiang et al. 2025, arXiv 2512.10092, section on correlations.
     """
-    _check_settings(min_support=min_support, min_pairs=min_pairs, max_q=max_q, top=top)
+    check_pair_settings(min_support=min_support, min_pairs=min_pairs, max_q=max_q, top=top)
     left = Firing.of(activations, name="activations", min_support=min_support)
     right = left if other is None else Firing.of(other, name="other", min_support=min_support)
     check_same_documents(left, right)
@@ -109,10 +107,9 @@ def top_pairs(
     if same:
         n_tests = left.kept.size * (left.kept.size - 1) // 2
     n_most = 2 * top * (left.kept.size + (0 if same else right.kept.size))
-    least = _least_statistic(max_q * min(1.0, n_most / max(1, n_tests)))
-    heaps = _search(
-        left, right, same, (min(min_pairs, left.n), least, negative), top, progress=progress
-    )
+    least = _least_statistic(max_q, n_most / max(1, n_tests))
+    limits = Limits(min(min_pairs, left.n), least, bool(negative))
+    heaps = _search(left, right, limits, top, same=same, progress=progress)
     rows = np.concatenate([_unique(*pair, right.kept.size, same=same) for pair in heaps], axis=1)
     n_all = left.n
     n_rare, n_everywhere = left.n_rare, left.n_everywhere
@@ -129,7 +126,9 @@ def top_pairs(
     p = exact_p(both, a, b, n_all)
     q = adjust_benjamini_hochberg(p, n_tests=n_tests)
     order = np.flatnonzero(q <= max_q)
-    order = order[_ranking(*(side[order] for side in (both, a, b, p, first, second)), n_all)]
+    order = order[
+        rank_pairs(both[order], a[order], b[order], p[order], first[order], second[order], n_all)
+    ]
     return TopPairs(
         first=first[order].astype(np.int32),
         second=second[order].astype(np.int32),
@@ -158,52 +157,34 @@ def exact_p(
     return p
 
 
-def _least_statistic(max_p: float) -> float:
-    """Return what the likelihood-ratio statistic is at least where Fisher's p is ``max_p``.
+def _least_statistic(max_q: float, share: float) -> float:
+    """Return what the likelihood-ratio statistic is at least where q can be at most ``max_q``.
 
-    Of m tests no more than the K pairs that stay can be found, so that one with
+    Of m tests no more than the K pairs that stay, a ``share`` K / m, can be found, so that one with
     q = p m / rank <= max_q has p <= max_q K / m. Others would take the room of such pairs.
     """
-    return float(stats.chi2.isf(max_p, 1)) / _SLACK
+    if max_q >= 1.0:
+        return 0.0
+    return float(stats.chi2.isf(max_q * min(1.0, share), 1)) / _SLACK
 
 
 def _search(
-    left: Firing,
-    right: Firing,
-    same: bool,  # noqa: FBT001 - internal
-    limits: tuple[int, float, bool],
-    top: int,
-    *,
-    progress: bool,
-) -> tuple[tuple[_Heap, _Heap], tuple[_Heap, _Heap]]:
+    left: Firing, right: Firing, limits: Limits, top: int, *, same: bool, progress: bool
+) -> tuple[tuple[Heap, Heap], tuple[Heap, Heap]]:
     """Return the positive and the negative pairs that stay, each by left and right feature."""
-    high_left, low_left = (_heap(left.kept.size, top) for _ in range(2))
+    high_left, low_left = _heap(left.kept.size, top), _heap(left.kept.size, top)
     high_right, low_right = high_left, low_left
     if not same:
-        high_right, low_right = (_heap(right.kept.size, top) for _ in range(2))
-    begin, stop = right.row_start[:-1].copy(), right.row_start[1:]
-    tally = np.zeros(right.kept.size, np.uint32)
+        high_right, low_right = _heap(right.kept.size, top), _heap(right.kept.size, top)
+    numbers = np.arange(left.n + 1, dtype=np.float64)
     with np.errstate(divide="ignore"):
-        logs = np.log(np.arange(left.n + 1, dtype=np.float64))
-    terms = xlogy(np.arange(left.n + 1), np.arange(left.n + 1))
+        logs = np.log(numbers)
+    tables = Tables(left.counts, right.counts, logs, np.asarray(xlogy(numbers, numbers)))
+    walk = walk_of(left, right, same=same)
+    tally = np.zeros(right.kept.size, np.uint32)
     for first, last in _blocks(left, progress=progress):
         keep_best(
-            first,
-            last,
-            left.n,
-            *limits,
-            (left.counts, right.counts),
-            left.start,
-            left.rows,
-            begin,
-            stop,
-            right.features,
-            int(same),
-            tally,
-            logs,
-            terms,
-            (*high_left, *high_right),
-            (*low_left, *low_right),
+            first, last, walk, tables, limits, tally, (high_left, high_right), (low_left, low_right)
         )
     return (high_left, high_right), (low_left, low_right)
 
@@ -217,17 +198,18 @@ def _blocks(left: Firing, *, progress: bool) -> Iterator[tuple[int, int]]:
             bar.update(int(left.start[stop] - left.start[start]))
 
 
-def _heap(n: int, top: int) -> _Heap:
+def _heap(n: int, top: int) -> Heap:
     shape = (n, top)
-    return (
+    return Heap(
         np.zeros(shape),
         np.zeros(shape, np.int32),
         np.zeros(shape, np.uint32),
         np.zeros(n, np.int32),
+        np.full(n, -np.inf),
     )
 
 
-def _unique(left: _Heap, right: _Heap, n_right: int, *, same: bool) -> NDArray[np.int64]:
+def _unique(left: Heap, right: Heap, n_right: int, *, same: bool) -> NDArray[np.int64]:
     """Return left place, right place and count of the pairs that stay, each once, (3, n_pairs)."""
     found = [_listed(left)]
     if same:
@@ -240,14 +222,14 @@ def _unique(left: _Heap, right: _Heap, n_right: int, *, same: bool) -> NDArray[n
     return rows[:, at]
 
 
-def _listed(heap: _Heap) -> NDArray[np.int64]:
-    _, partner, both, size = heap
+def _listed(heap: Heap) -> NDArray[np.int64]:
+    partner, both, size = heap.partner, heap.both, heap.size
     used = np.arange(partner.shape[1]) < size[:, None]
     of = np.repeat(np.arange(size.size), size)
     return np.stack([of, partner[used].astype(np.int64), both[used].astype(np.int64)])
 
 
-def _ranking(
+def rank_pairs(
     both: NDArray[np.int64],
     a: NDArray[np.int64],
     b: NDArray[np.int64],
@@ -256,12 +238,16 @@ def _ranking(
     second: NDArray[np.int64],
     n: int,
 ) -> NDArray[np.int64]:
+    """Return the order of pairs: positive by NPMI, then negative by p."""
     value = npmi_of_counts(both, a, b, np.full(both.shape, n))
     positive = value > 0.0
     return np.lexsort((second, first, p, np.where(positive, -value, 0.0), ~positive))
 
 
-def _check_settings(*, min_support: int, min_pairs: int, max_q: float, top: int) -> None:
+def check_pair_settings(
+    *, min_support: int = 1, min_pairs: int = 1, max_q: float = 1.0, top: int = 1
+) -> None:
+    """Raise unless settings of a search for pairs are in range."""
     given = {"min_support": min_support, "min_pairs": min_pairs, "top": top}
     for name, value in given.items():
         if value < 1:
