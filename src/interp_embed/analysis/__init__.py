@@ -1,5 +1,8 @@
 """What is in data sets of encoded documents: differences, trends, pairs, clusters, retrieval."""
 
+from interp_embed.analysis.aligned import AlignedDocuments, align_documents
+from interp_embed.analysis.correlate import associate_feature, correlate_features, default_support
+from interp_embed.analysis.correlation_records import Correlations
 from interp_embed.analysis.diff import diff_counts, diff_groups
 from interp_embed.analysis.diff_against import diff_against
 from interp_embed.analysis.diff_records import GroupDiff
@@ -7,6 +10,7 @@ from interp_embed.analysis.documents import EncodedDocuments, check_comparable, 
 from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_duplicates
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
+<<<<<<< HEAD
 from interp_embed.analysis.named_differences import VerifySettings
 from interp_embed.analysis.search import Searcher
 from interp_embed.analysis.search_ranking import Ranking
@@ -19,6 +23,13 @@ from interp_embed.analysis.verified_records import Verification, VerifiedDiffere
 __all__ = [
     "DuplicateGroup",
     "Duplicates",
+=======
+from interp_embed.analysis.linked_pairs import LinkLimits, Neighbours
+
+__all__ = [
+    "AlignedDocuments",
+    "Correlations",
+>>>>>>> corr
     "EncodedDocuments",
     "FeatureMatch",
     "FeatureQuery",
@@ -26,6 +37,7 @@ __all__ = [
     "GroupTrend",
     "LabelIndex",
     "LabelMatches",
+<<<<<<< HEAD
     "Ranking",
     "SearchHit",
     "SearchResult",
@@ -36,6 +48,15 @@ __all__ = [
     "check_comparable",
     "check_sources",
     "diff_against",
+=======
+    "LinkLimits",
+    "Neighbours",
+    "align_documents",
+    "associate_feature",
+    "check_comparable",
+    "correlate_features",
+    "default_support",
+>>>>>>> corr
     "diff_counts",
     "diff_groups",
     "find_duplicates",
