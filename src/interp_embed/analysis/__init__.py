@@ -1,8 +1,20 @@
 """What is in data sets of encoded documents: differences, trends, pairs, clusters, retrieval."""
 
+<<<<<<< HEAD
 from interp_embed.analysis.aligned import AlignedDocuments, align_documents
 from interp_embed.analysis.correlate import associate_feature, correlate_features, default_support
 from interp_embed.analysis.correlation_records import Correlations
+=======
+from interp_embed.analysis.cluster import cluster_documents
+from interp_embed.analysis.cluster_count import CandidateCount
+from interp_embed.analysis.cluster_methods import (
+    MethodComparison,
+    MethodResult,
+    compare_methods,
+)
+from interp_embed.analysis.cluster_null import ShuffledNull
+from interp_embed.analysis.cluster_records import Cluster, ClusterFeature, Clusters
+>>>>>>> cluster
 from interp_embed.analysis.diff import diff_counts, diff_groups
 from interp_embed.analysis.diff_against import diff_against
 from interp_embed.analysis.diff_records import GroupDiff
@@ -21,6 +33,7 @@ from interp_embed.analysis.trend_records import GroupTrend
 from interp_embed.analysis.verified_records import Verification, VerifiedDifference
 
 __all__ = [
+<<<<<<< HEAD
     "DuplicateGroup",
     "Duplicates",
 =======
@@ -30,6 +43,12 @@ __all__ = [
     "AlignedDocuments",
     "Correlations",
 >>>>>>> corr
+=======
+    "CandidateCount",
+    "Cluster",
+    "ClusterFeature",
+    "Clusters",
+>>>>>>> cluster
     "EncodedDocuments",
     "FeatureMatch",
     "FeatureQuery",
@@ -37,6 +56,7 @@ __all__ = [
     "GroupTrend",
     "LabelIndex",
     "LabelMatches",
+<<<<<<< HEAD
 <<<<<<< HEAD
     "Ranking",
     "SearchHit",
@@ -57,6 +77,14 @@ __all__ = [
     "correlate_features",
     "default_support",
 >>>>>>> corr
+=======
+    "MethodComparison",
+    "MethodResult",
+    "ShuffledNull",
+    "check_comparable",
+    "cluster_documents",
+    "compare_methods",
+>>>>>>> cluster
     "diff_counts",
     "diff_groups",
     "find_duplicates",
