@@ -196,12 +196,16 @@ def _row(
         holds=bool(row.get(holds, True)) if holds else True,
         mark=None if estimate is None or axis is None else place(estimate, axis),
         direction="none" if estimate is None else "up" if estimate.value > 0 else "down",
-        number=f"feature {row['feature']}"
-        if columns[0].key == "label" and row.get("label")
-        else "",
+        number=_number(columns[0], row),
         relatives=_relatives(row, rows),
         evidence=() if is_search else tuple(_evidence(one) for one in shown),
     )
+
+
+def _number(first: Column, row: Row) -> str:
+    """Return the feature a row is of, where its label does not say it."""
+    named = f"feature {row.get('feature')}"
+    return named if first.key == "label" and cell(first, row) != named else ""
 
 
 def _spans(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:

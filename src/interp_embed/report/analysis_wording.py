@@ -141,7 +141,7 @@ def notes(result: Mapping[str, Any]) -> tuple[str, ...]:
         for key in _NOTE_KEYS:
             value = part.get(key)
             found += [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(str(text) for text in found if text)
+    return tuple(f"{str(text)[:1].upper()}{str(text)[1:]}" for text in found if text)
 
 
 def sentences(summary: str, said: Sequence[str]) -> tuple[str, ...]:
