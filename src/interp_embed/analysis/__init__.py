@@ -1,21 +1,46 @@
 """What is in data sets of encoded documents: differences, trends, pairs, clusters, retrieval."""
 
 from interp_embed.analysis.diff import diff_counts, diff_groups
+from interp_embed.analysis.diff_against import diff_against
 from interp_embed.analysis.diff_records import GroupDiff
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable, check_sources
+from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_duplicates
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
+from interp_embed.analysis.named_differences import VerifySettings
+from interp_embed.analysis.search import Searcher
+from interp_embed.analysis.search_ranking import Ranking
+from interp_embed.analysis.search_result import FeatureMatch, SearchHit, SearchResult
+from interp_embed.analysis.study_difference import study_difference
+from interp_embed.analysis.trend import trend_groups
+from interp_embed.analysis.trend_records import GroupTrend
+from interp_embed.analysis.verified_records import Verification, VerifiedDifference
 
 __all__ = [
+    "DuplicateGroup",
+    "Duplicates",
     "EncodedDocuments",
+    "FeatureMatch",
     "FeatureQuery",
     "GroupDiff",
+    "GroupTrend",
     "LabelIndex",
     "LabelMatches",
+    "Ranking",
+    "SearchHit",
+    "SearchResult",
+    "Searcher",
+    "Verification",
+    "VerifiedDifference",
+    "VerifySettings",
     "check_comparable",
     "check_sources",
+    "diff_against",
     "diff_counts",
     "diff_groups",
+    "find_duplicates",
     "find_features",
     "rank_weights",
+    "study_difference",
+    "trend_groups",
 ]

@@ -13,7 +13,9 @@ class MatchingRule:
     ratio: float = 1.25
     """Longer over shorter, the most that a pair may have."""
     pairs: int = 50
-    """Fewest such pairs a paired comparison may stand on."""
+    """Fewest such pairs a paired comparison may stand on ..."""
+    share: float = 0.2
+    """... and which share of all pairs: few would tell of unusual prompts only."""
     per_stratum: int = 25
     """Documents of the smaller group that a stratum has on average."""
     fewest: int = 5
@@ -38,6 +40,11 @@ def match_pairs(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
     """Return which pairs are alike in length, shape (n_pairs,)."""
     longer, shorter = np.maximum(first, second), np.minimum(first, second)
     return np.asarray(longer <= MATCHED.ratio * shorter)
+
+
+def enough_pairs(alike: NDArray[np.bool_]) -> bool:
+    """Whether the pairs that are alike in length can stand for all of them."""
+    return bool(alike.sum() >= MATCHED.pairs and alike.mean() >= MATCHED.share)
 
 
 def match_strata(first: NDArray[np.float64], second: NDArray[np.float64]) -> MatchedLengths:
