@@ -3,9 +3,6 @@
 from interp_embed.stats.association import (
     PairAssociations,
     associate_pairs,
-    npmi,
-    npmi_interval,
-    npmi_shrunk,
 )
 from interp_embed.stats.clustered import (
     ClusteredDifferences,
@@ -17,6 +14,10 @@ from interp_embed.stats.collinearity import (
     column_condition,
     shapley_r2,
     variance_inflation,
+)
+from interp_embed.stats.column_pairs import (
+    ColumnLikeness,
+    column_likeness,
 )
 from interp_embed.stats.column_trend import (
     ColumnShapes,
@@ -71,8 +72,16 @@ from interp_embed.stats.multiplicity import (
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.npmi import (
+    npmi,
+    npmi_interval,
+    npmi_shrunk,
+)
 from interp_embed.stats.partial_permutation import (
     partial_permutation_test,
+)
+from interp_embed.stats.partners import (
+    partner_pairs,
 )
 from interp_embed.stats.power import (
     DetectableEffect,
@@ -145,6 +154,10 @@ from interp_embed.stats.strata import (
     stratified_effect,
     weighted_difference,
 )
+from interp_embed.stats.top_pairs import (
+    TopPairs,
+    top_pairs,
+)
 from interp_embed.stats.trend import (
     TrendShape,
     TrendTest,
@@ -158,6 +171,7 @@ __all__ = [
     "BootstrapInterval",
     "ClusteredDifferences",
     "ClusteredSums",
+    "ColumnLikeness",
     "ColumnShapes",
     "ColumnTrends",
     "ConsensusFeature",
@@ -182,6 +196,7 @@ __all__ = [
     "SplitRows",
     "StratifiedEffect",
     "StratumEffect",
+    "TopPairs",
     "TrendShape",
     "TrendTest",
     "activation_similarity",
@@ -201,6 +216,7 @@ __all__ = [
     "column_condition",
     "column_correlation",
     "column_density",
+    "column_likeness",
     "column_separation",
     "column_shapes",
     "column_spread",
@@ -234,6 +250,7 @@ __all__ = [
     "npmi_shrunk",
     "paired_rate_differences",
     "partial_permutation_test",
+    "partner_pairs",
     "permutation_test",
     "precision_at",
     "prediction_test",
@@ -248,6 +265,7 @@ __all__ = [
     "split_rows",
     "stratified_effect",
     "stratified_rate_differences",
+    "top_pairs",
     "trend_shape",
     "variance_inflation",
     "wald_test",
