@@ -9,6 +9,8 @@ from interp_embed.analysis.documents import EncodedDocuments, check_comparable
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
 from interp_embed.analysis.linked_pairs import LinkLimits, Neighbours
+from interp_embed.analysis.metadata_links import correlate_metadata
+from interp_embed.analysis.metadata_records import MetadataAssociations
 
 __all__ = [
     "AlignedDocuments",
@@ -19,11 +21,13 @@ __all__ = [
     "LabelIndex",
     "LabelMatches",
     "LinkLimits",
+    "MetadataAssociations",
     "Neighbours",
     "align_documents",
     "associate_feature",
     "check_comparable",
     "correlate_features",
+    "correlate_metadata",
     "default_support",
     "diff_counts",
     "diff_groups",

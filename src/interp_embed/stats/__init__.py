@@ -82,6 +82,10 @@ from interp_embed.stats.partial_permutation import (
 from interp_embed.stats.partners import (
     partner_pairs,
 )
+from interp_embed.stats.point_biserial import (
+    PointBiserial,
+    point_biserial,
+)
 from interp_embed.stats.power import (
     DetectableEffect,
     detectable_coefficient,
@@ -173,6 +177,7 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PointBiserial",
     "PredictionTest",
     "PreferenceEffect",
     "RateDifferences",
@@ -234,6 +239,7 @@ __all__ = [
     "partial_permutation_test",
     "partner_pairs",
     "permutation_test",
+    "point_biserial",
     "prediction_test",
     "preference_effect",
     "preference_regression",
