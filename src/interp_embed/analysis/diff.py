@@ -54,9 +54,9 @@ def diff_groups(
 
     With ``match_length`` documents of like length are compared. Independent ones: within up to 40
     strata of length (Mantel-Haenszel difference); strata without documents of one side are left
-    out. Pairs: those whose lengths differ by at most a quarter, by McNemar; where fewer than 50
-    are left, strata, without regard to pairs, which is conservative. A note tells what was left
-    out.
+    out. Pairs: those whose lengths differ by at most a quarter, by McNemar; where these are fewer
+    than 50 or a fifth of all, strata, without regard to pairs, which is conservative. A note tells
+    what was left out.
 
     Args:
         first: Documents of one group, of the same SAE and pooling as ``second``.
@@ -235,8 +235,8 @@ def _notes(q: NDArray[np.float64], min_support: int) -> tuple[str, ...]:
 
 
 def _mean_tokens(sides: Sides) -> tuple[float, float]:
-    first, second = sides.tokens
-    return float(first.mean()), float(second.mean())
+    tokens, weights = sides.tokens, sides.weights()
+    return float(tokens[0] @ weights[0]), float(tokens[1] @ weights[1])
 
 
 def _length_difference(sides: Sides) -> Estimate:

@@ -113,11 +113,24 @@ def check_comparable(first: EncodedDocuments, second: EncodedDocuments) -> None:
             f"the data sets were made with different SAEs, of {first.n_features} and "
             f"{second.n_features} features: their features are not the same; encode both with one"
         )
-    keys = sorted(set(first.source) | set(second.source))
-    differing = [key for key in keys if first.source.get(key) != second.source.get(key)]
+    check_sources(first.source, second.source)
+
+
+def check_sources(first: Mapping[str, Json], second: Mapping[str, Json]) -> None:
+    """Raise unless two data sets were made in the same way.
+
+    Args:
+        first: What made the activations of one, pooling included.
+        second: What made those of the other.
+
+    Raises:
+        InputError: Reader, SAE, embedder or pooling differ; the message says which.
+    """
+    keys = sorted(set(first) | set(second))
+    differing = [key for key in keys if first.get(key) != second.get(key)]
     if differing:
         shown = "; ".join(
-            f"{key}: {_short(first.source.get(key))} and {_short(second.source.get(key))}"
+            f"{key}: {_short(first.get(key))} and {_short(second.get(key))}"
             for key in differing[:_SHOWN]
         )
         raise InputError(

@@ -24,6 +24,7 @@ from interp_embed.stats.column_trend import (
     ColumnTrends,
     clustered_trends,
     column_shapes,
+    column_spread,
     column_trends,
 )
 from interp_embed.stats.columns import (
@@ -108,8 +109,18 @@ from interp_embed.stats.preference import (
 )
 from interp_embed.stats.proportions import (
     RateDifferences,
+    Rates,
     paired_rate_differences,
     rate_differences,
+    rates_of,
+)
+from interp_embed.stats.ranking import (
+    RankingQuality,
+    average_precision,
+    descending_ranks,
+    precision_at,
+    ranking_quality,
+    reciprocal_rank_fusion,
 )
 from interp_embed.stats.regression import (
     joint_regression,
@@ -123,6 +134,7 @@ from interp_embed.stats.resampling import (
 )
 from interp_embed.stats.splits import (
     SplitRows,
+    equal_groups,
     merge_groups,
     near_duplicate_groups,
     split_rows,
@@ -180,7 +192,9 @@ __all__ = [
     "PointBiserial",
     "PredictionTest",
     "PreferenceEffect",
+    "RankingQuality",
     "RateDifferences",
+    "Rates",
     "RidgeFit",
     "ScoreGain",
     "SeedStability",
@@ -198,6 +212,7 @@ __all__ = [
     "adjusted_effect",
     "annotator_accuracy",
     "associate_pairs",
+    "average_precision",
     "bootstrap_interval",
     "by_rows",
     "clopper_pearson_interval",
@@ -209,6 +224,7 @@ __all__ = [
     "column_likeness",
     "column_separation",
     "column_shapes",
+    "column_spread",
     "column_trends",
     "compare_clustered",
     "corrected_difference",
@@ -217,12 +233,14 @@ __all__ = [
     "crossfit_predictions",
     "crossfit_score",
     "demean_within",
+    "descending_ranks",
     "detectable_coefficient",
     "detectable_difference",
     "detectable_rate_difference",
     "dictionary_similarity",
     "dsl_mean",
     "dsl_regression",
+    "equal_groups",
     "fit_model",
     "fit_ridge",
     "inverse_frequency_weights",
@@ -240,10 +258,14 @@ __all__ = [
     "partner_pairs",
     "permutation_test",
     "point_biserial",
+    "precision_at",
     "prediction_test",
     "preference_effect",
     "preference_regression",
+    "ranking_quality",
     "rate_differences",
+    "rates_of",
+    "reciprocal_rank_fusion",
     "seed_stability",
     "shapley_r2",
     "split_rows",

@@ -80,6 +80,27 @@ def near_duplicate_groups(
     return number_labels(components[same_as])
 
 
+def equal_groups(documents: Sequence[str]) -> NDArray[np.int64]:
+    """Return groups of documents of the same words, letter case and punctuation apart.
+
+    ["The end.", "the  END", "Another"] -> [0, 0, 1]
+
+    Returns:
+        Group of each document, numbered from 0 by first appearance, shape (n_documents,).
+
+    Raises:
+        InputError: ``documents`` is a single string.
+    """
+    if isinstance(documents, str):
+        raise InputError("documents must be a sequence of strings, got one string")
+    first_of: dict[bytes, int] = {}
+    return np.fromiter(
+        (first_of.setdefault(words.tobytes(), len(first_of)) for words in number_words(documents)),
+        dtype=np.int64,
+        count=len(documents),
+    )
+
+
 def merge_groups(*labels: ArrayLike) -> NDArray[np.int64]:
     """Return the finest grouping in which rows that share a label of any kind are together.
 
