@@ -16,6 +16,8 @@ from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_du
 from interp_embed.analysis.feature_query import FeatureQuery, find_features, rank_weights
 from interp_embed.analysis.label_search import LabelIndex, LabelMatches
 from interp_embed.analysis.linked_pairs import LinkLimits, Neighbours
+from interp_embed.analysis.metadata_links import correlate_metadata
+from interp_embed.analysis.metadata_records import MetadataAssociations
 from interp_embed.analysis.named_differences import VerifySettings
 from interp_embed.analysis.search import Searcher
 from interp_embed.analysis.search_ranking import Ranking
@@ -42,6 +44,7 @@ __all__ = [
     "LabelIndex",
     "LabelMatches",
     "LinkLimits",
+    "MetadataAssociations",
     "MethodComparison",
     "MethodResult",
     "Neighbours",
@@ -60,6 +63,7 @@ __all__ = [
     "cluster_documents",
     "compare_methods",
     "correlate_features",
+    "correlate_metadata",
     "default_support",
     "diff_against",
     "diff_counts",
