@@ -97,7 +97,9 @@ def _check_keys(
     if (pair_target is None) != (pair_others is None):
         lacking = "pair_target" if pair_target is None else "pair_others"
         raise InputError(f"{lacking} is missing; give keys of the target and of all others")
-    lacking_keys = [other for other in others if pair_others and other not in pair_others]
+    lacking_keys = [
+        other for other in others if pair_others is not None and other not in pair_others
+    ]
     if lacking_keys:
         raise InputError(f"pair_others has no keys of {', '.join(map(repr, lacking_keys))}")
     return pair_others or {}

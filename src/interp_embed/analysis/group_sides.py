@@ -232,8 +232,8 @@ def _match(sides: Sides) -> Sides:
     kept = sides.keep(matched.first >= 0, matched.second >= 0)
     if not len(kept.rows_first):
         raise InputError(
-            "the documents of one group are all longer than those of the other, so that length "
-            "cannot be held fixed; compare without match_length"
+            "the documents of one group are all longer than those of the other, or too few, so "
+            "that length cannot be held fixed; compare without match_length"
         )
     n_used, n = len(kept.rows_first) + len(kept.rows_second), sum(map(len, lengths))
     told = (

@@ -52,6 +52,23 @@ class TokenAccess:
             found.append(TokenValues(self._contents.text(position), tokens.span, values))
         return found
 
+    def spans(self, position: int, feature: int) -> list[tuple[int, int]]:
+        """Return the characters of a document on which a feature fires.
+
+        Where a reader's activations are not kept, only the token on which it is strongest: that
+        is known without running the model again.
+        """
+        store, row = self._contents.store, int(self._contents.rows[position])
+        if store.header.tokens != "peaks" or self._binding.is_of_documents():
+            tokens = self.values([position], feature)[0]
+            return firing_spans(tokens.span, tokens.values)
+        peaks = store.peaks(row)
+        at = np.flatnonzero((peaks.feature == feature) & (peaks.position >= 0))
+        if not len(at):
+            return []
+        begin, end = store.tokens(row).span[int(peaks.position[at[0]])].tolist()
+        return [(begin, end)] if end > begin else []
+
     def matrix(self, position: int) -> csr_matrix:
         """Return all activations of a document's tokens, shape (n_tokens, n_features)."""
         row = int(self._contents.rows[position])

@@ -109,7 +109,8 @@ def clustered_trends(
     """Return the same trends where documents of one group are not independent.
 
     The concordant pairs of a yes/no column are a sum over documents, each weighted by how many are
-    at lower levels less how many at higher ones; its variance is taken over groups.
+    at lower levels less how many at higher ones; its variance is over groups, about a linear trend
+    in this weight.
 
     Args:
         fires: 1 where a document has the property, sparse, shape (n, n_columns).
@@ -124,7 +125,8 @@ def clustered_trends(
     n_pairs = float(count_pairs(independent.n) - count_pairs(sizes).sum())
     below = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     weights = below - (independent.n - below - sizes)  # lower less higher, by level
-    sums = clustered_sums(fires, weights[of_level] / max(n_pairs, 1.0), groups=groups)
+    own = weights[of_level] / max(n_pairs, 1.0)
+    sums = clustered_sums(fires, own, groups=groups, slope=own)
     with_it = hits.sum(axis=0)
     ties = np.stack([with_it, independent.n - with_it])
     least = 4.0 * null_variance(independent.n, sizes, ties) / max(n_pairs, 1.0) ** 2
