@@ -10,7 +10,7 @@ from interp_embed.report.scales import MISSING, minus
 from interp_embed.report.wording import number, percent, probability, significant_digits
 
 Row = Mapping[str, Any]
-CellKind = Literal["text", "count", "share", "points", "number", "probability", "yes"]
+CellKind = Literal["text", "count", "share", "points", "number", "score", "probability", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ TABLES: dict[str, Table] = {
             Column("rank", "Rank", "count"),
             Column("text", "Document", "text"),
             Column("matched", "Features that match", "text"),
-            Column("score", "Score", "number"),
+            Column("score", "Score", "score"),
             Column("rank_features", "By features", "count", optional=True),
             Column("rank_meaning", "By meaning", "count", optional=True),
             Column("rank_words", "By words", "count", optional=True),
@@ -180,6 +180,8 @@ def cell(column: Column, row: Row) -> str:
         return probability(float(value))
     if column.kind == "points":
         return points(float(value))
+    if column.kind == "score":
+        return number(float(value), decimals=4)
     return significant_digits(float(value), digits=3) if abs(value) >= 100 else number(float(value))
 
 

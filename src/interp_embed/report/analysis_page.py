@@ -30,6 +30,9 @@ _UNDER_LABEL = ("feature",)
 """Columns that a page writes under the label."""
 _TEXTS = ("text", "central")
 """Columns with documents: cut and marked."""
+_JOINED = ("matched", "features")
+"""Columns with labels, joined."""
+_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,9 @@ def _spans(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:
 
 def _cell(column: Column, row: Row, *, first: bool, spans: tuple[tuple[int, int], ...]) -> CellView:
     text = cell(column, row)
+    parts = text.split("; ") if column.key in _JOINED else []
+    if len(parts) > _PARTS:
+        text = "; ".join([*parts[:_PARTS], f"{len(parts) - _PARTS} more"])
     shown = excerpt(Example(0, text, 0.0, spans)) if column.key in _TEXTS else None
     return CellView(text, interval(column, row), column.kind != "text", first, shown)
 
