@@ -170,3 +170,12 @@ def test_labels_are_found_by_word_and_copies_by_text(dataset):
     feature = min(label)
     assert feature in dataset.find_labels(label[feature], k=5, embedder=None).features
     assert len(dataset.duplicates().keep) <= N
+
+
+def test_features_go_with_values_of_columns(dataset):
+    row = dataset.metadata_links(["half"], max_q=1.0).to_frame().iloc[0]
+
+    fires = dataset.latents("binarize").toarray()[:, row.feature] > 0
+    assert row.n_both == (fires & (dataset["half"] == row.category).to_numpy()).sum()
+    with pytest.raises(InputError, match="hlaf"):
+        dataset.metadata_links(["hlaf"])

@@ -18,6 +18,7 @@ from interp_embed.analysis import (
     GroupTrend,
     LabelIndex,
     LabelMatches,
+    MetadataAssociations,
     Neighbours,
     Searcher,
     SearchResult,
@@ -27,6 +28,7 @@ from interp_embed.analysis import (
     check_sources,
     cluster_documents,
     correlate_features,
+    correlate_metadata,
     diff_against,
     diff_counts,
     diff_groups,
@@ -216,6 +218,39 @@ class DatasetAnalyses:
         number = as_feature(feature, entries.documents.n_features)
         near = Neighbours(peak=entries.peak, dictionary=self._directions(wanted=None))
         return associate_feature(entries.documents, number, near=near)
+
+    def metadata_links(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        firing: Firing | None = None,
+        min_support: int | None = None,
+        max_q: float = 0.05,
+        progress: bool = False,
+    ) -> MetadataAssociations:
+        """Return which features go with which values of the table's columns.
+
+        Args:
+            columns: Names; None for all but the text. Free text and keys are skipped.
+            firing: When a feature counts as firing, as in :meth:`diff`.
+            min_support: Documents in which a feature fires, and that have a value, at least; None:
+                by their number.
+            max_q: Largest q shown.
+            progress: Show a bar.
+
+        Raises:
+            InputError: There is no such column, or nothing to compare.
+        """
+        chosen = columns
+        if chosen is None:
+            chosen = [str(name) for name in self._contents.frame if name != self._contents.field]
+        return correlate_metadata(
+            load_documents(self._source(), firing=firing),
+            chosen,
+            min_support=min_support,
+            max_q=max_q,
+            progress=progress,
+        )
 
     def trend(
         self,
