@@ -203,6 +203,16 @@ def test_the_record_tells_itself():
     assert "of 7 documents for 'thanks'" in found.summary()
 
 
+def test_what_made_the_hits_can_be_drawn():
+    search = searcher()
+    found = search.search("thanks for the cold soup", k=4)
+
+    assert "score by features" in found.plot().get_xlabel()
+    assert len(found.features.plot().get_yticks()) == 3
+    assert len(search.labels.search("soup").plot().get_yticks()) == 3
+    assert len(found.plot().get_yticks()) == 4
+
+
 def test_encoded_documents_keep_their_position_in_the_data_set():
     documents = EncodedDocuments(
         texts=TEXTS,

@@ -143,7 +143,8 @@ def test_a_mistake_is_told_before_anything_is_loaded(
 ):
     (tmp_path / "empty").mkdir()
     places = {
-        "SPEECHES": speeches, "UNLABELLED": unlabelled, "TABLE": table, "TABLE2": table.with_name("more.csv"),
+        "SPEECHES": speeches, "UNLABELLED": unlabelled, "TABLE": table,
+        "TABLE2": table.with_name("more.csv"),
         "SPEECHS": speeches.with_name("speechs"), "NOTHING": tmp_path / "nothing",
         "OTHER": speeches.with_name("other"),
         "EMPTY": tmp_path / "empty",

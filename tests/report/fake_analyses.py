@@ -41,6 +41,7 @@ class FakeDiff(FakeAnalysis):
                 "concept": ["asks a question", "mentions a price"], "feature": [1, -1],
                 "difference": [0.11, 0.02], "low": [0.05, -0.03], "high": [0.17, 0.07],
                 "p": [1e-5, 0.4], "q": [2e-5, 0.4], "significant": [True, False],
+                "holds": [True, False],
                 "rate_first": [0.3, 0.1], "rate_second": [0.19, 0.08], "n": [800, 800],
                 "fidelity_f1": [0.81, np.nan], "source": ["feature", "language model alone"],
             }

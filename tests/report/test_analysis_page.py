@@ -9,6 +9,7 @@ import pytest
 
 from interp_embed.report import Evidence, analysis_record, render_analyses
 from interp_embed.report.analysis_columns import TABLES, Column, cell, interval, points
+from interp_embed.report.analysis_evidence import own_evidence
 
 HOSTILE = "<script>alert(1)</script>\x07 \"&' {{ 7 * 7 }}"
 
@@ -191,3 +192,15 @@ def test_the_names_of_columns_are_those_that_the_analyses_promise():
         needed = {column.key for column in TABLES[name].columns if not column.optional}
         assert needed <= set(make().to_frame().columns)
     assert not re.search("latent|neuron", str(TABLES))
+
+
+def test_documents_of_pairs_clusters_and_hits_are_found_by_their_row():
+    pair = {"examples": [{"first": 3, "second": 14, "texts": ["Both are in here."]}]}
+    central = [{"position": 1, "text": "shown above"}, {"position": 9, "text": "Another."}]
+    hit = {"rank": 2, "document": 8, "text": "a b c", "words": [[0, 1]], "matches": []}
+
+    assert own_evidence(pair)["3-14"][0]["text"] == "Both are in here."
+    found = own_evidence({"clusters": [{"number": 0, "central": central}]})
+    assert [(one["row"], one["text"]) for one in found["0"]] == [(9, "Another.")]
+    assert own_evidence({"hits": [hit]})["2"][0]["spans"] == [[0, 1]]
+    assert own_evidence({}) == {}

@@ -125,7 +125,7 @@ class Duplicates:
         from interp_embed import plots
 
         shown = self.groups[:most]
-        return plots.stacked_shares(  # type: ignore[attr-defined,no-any-return]
+        return plots.stacked_shares(
             np.array([[group.n_distinct, group.size - group.n_distinct] for group in shown])
             if shown
             else np.zeros((0, 2)),

@@ -232,7 +232,7 @@ class FeatureQuery:
         from interp_embed import plots
 
         shown = self.first(most)
-        return plots.stacked_shares(  # type: ignore[attr-defined,no-any-return]
+        return plots.stacked_shares(
             np.array(shown.weights)[:, None],
             bar_labels=list(shown.labels),
             part_labels=["weight"],

@@ -93,7 +93,7 @@ class LabelMatches:
         from interp_embed import plots
 
         first = self._take(np.arange(min(most, len(self))))
-        return plots.stacked_shares(  # type: ignore[attr-defined,no-any-return]
+        return plots.stacked_shares(
             np.maximum(first.similarity, 0.0)[:, None],
             bar_labels=list(first.labels),
             part_labels=["similarity"],

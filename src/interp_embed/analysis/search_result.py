@@ -155,7 +155,7 @@ class SearchResult:
             for match in hit.matches:
                 inside = match.feature in largest
                 parts[row, largest.index(match.feature) if inside else -1] += match.contribution
-        return plots.stacked_shares(  # type: ignore[attr-defined,no-any-return]
+        return plots.stacked_shares(
             parts,
             bar_labels=[f"{hit.rank}. document {hit.document}" for hit in hits],
             part_labels=[*(names[feature] for feature in largest), "other features"],

@@ -17,7 +17,7 @@ from interp_embed.cli.result_options import ResultOptions, hand_over, result_opt
 @click.option("--k", type=click.IntRange(min=2), help="Clusters.  [default: by stability]")
 @click.option(
     "--method",
-    type=click.Choice(["auto", "spectral", "kmeans", "agglomerative"]),
+    type=click.Choice(["auto", "spectral", "jaccard", "kmeans", "agglomerative"]),
     default="auto",
     show_default=True,
     help="How documents are put together.",

@@ -74,7 +74,9 @@ def command(
     dataset = source.open(quiet=result.quiet)
     roles = None if asked is None else asked.roles
     edited = edits.query(dataset, str(query), roles=roles)
-    found = dataset.search(str(query), k=k, use=rankings, llm=roles, features=edited)
+    found = dataset.search(
+        str(query), k=k, use=rankings, llm=roles, features=edited, progress=result.progress
+    )
     hand_over(found, result, name="search")
 
 

@@ -18,11 +18,8 @@ Purpose = Literal[
     "keyphrases",
     "rank_labels",
     "rank_texts",
-<<<<<<< HEAD
     "summarise",
-=======
     "name_clusters",
->>>>>>> cluster
 ]
 
 _REQUIRED: dict[Purpose, tuple[str, ...]] = {
@@ -33,11 +30,8 @@ _REQUIRED: dict[Purpose, tuple[str, ...]] = {
     "keyphrases": ("query", "n"),
     "rank_labels": ("query", "labels"),
     "rank_texts": ("query", "texts"),
-<<<<<<< HEAD
     "summarise": ("labels", "n"),
-=======
     "name_clusters": ("clusters", "n"),
->>>>>>> cluster
 }
 _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "annotate": (),
@@ -47,11 +41,8 @@ _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "keyphrases": (),
     "rank_labels": (),
     "rank_texts": (),
-<<<<<<< HEAD
     "summarise": ("instructions",),
-=======
     "name_clusters": ("query",),
->>>>>>> cluster
 }
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"\[(system|user)\][ \t]*", re.ASCII)
@@ -66,11 +57,8 @@ class Prompt:
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
     also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
     propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search;
-<<<<<<< HEAD
-    ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up.
-=======
+    ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up;
     ``{clusters}``, ``{n}`` and, if wanted, ``{query}`` to name clusters.
->>>>>>> cluster
     """
 
     name: str

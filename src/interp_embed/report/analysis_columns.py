@@ -10,7 +10,7 @@ from interp_embed.report.scales import MISSING, minus
 from interp_embed.report.wording import number, percent, probability, significant_digits
 
 Row = Mapping[str, Any]
-CellKind = Literal["text", "count", "share", "points", "number", "probability", "yes"]
+CellKind = Literal["text", "count", "share", "points", "number", "score", "probability", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,19 @@ _FEATURE = Column("feature", "Feature", "count", optional=True)
 _LABEL = Column("label", "What it responds to", "text")
 _Q = Column("q", "q", "probability")
 _N = Column("n", "Documents", "count", optional=True)
+_SUPPORT = Column("support", "Fires in", "count", optional=True)
 _DIFFERENCE = Column("difference", "Difference", "points", "low", "high", drawn=True)
 _RATES = (
     Column("rate_first", "First", "share"),
     Column("rate_second", "Second", "share"),
 )
 
+_LISTED = 6
 _LABELLED = {"label": "feature", "first_label": "first", "second_label": "second"}
 """Columns with labels, and those with the features they are of."""
 
 TABLES: dict[str, Table] = {
-    "diff": Table((_LABEL, _FEATURE, _DIFFERENCE, *_RATES, _Q, _N), "significant"),
+    "diff": Table((_LABEL, _FEATURE, _DIFFERENCE, *_RATES, _Q, _SUPPORT), "significant"),
     "diff.verified": Table(
         (
             Column("concept", "Concept, read in held-out documents", "text"),
@@ -64,7 +66,7 @@ TABLES: dict[str, Table] = {
             Column("fidelity_f1", "Fidelity F1", "number", optional=True),
             Column("source", "Named by", "text", optional=True),
         ),
-        "significant",
+        "holds",
     ),
     "trend": Table(
         (
@@ -76,7 +78,7 @@ TABLES: dict[str, Table] = {
             Column("last_rate", "Last", "share"),
             Column("tau", "Tau", "number"),
             _Q,
-            _N,
+            _SUPPORT,
         ),
         "significant",
     ),
@@ -117,11 +119,19 @@ TABLES: dict[str, Table] = {
             Column("rank", "Rank", "count"),
             Column("text", "Document", "text"),
             Column("matched", "Features that match", "text"),
-            Column("score", "Score", "number"),
+            Column("score", "Score", "score"),
             Column("rank_features", "By features", "count", optional=True),
             Column("rank_meaning", "By meaning", "count", optional=True),
             Column("rank_words", "By words", "count", optional=True),
             Column("document", "Row", "count"),
+        )
+    ),
+    "duplicates": Table(
+        (
+            Column("text", "The first of them", "text"),
+            Column("size", "Documents", "count"),
+            Column("n_distinct", "Different texts", "count"),
+            Column("documents", "Rows", "text"),
         )
     ),
     "labels": Table(
@@ -155,6 +165,9 @@ def cell(column: Column, row: Row) -> str:
         return f"feature {row.get(_LABELLED[column.key], MISSING)}"
     if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
         return MISSING
+    if isinstance(value, list | tuple):
+        more = ", …" if len(value) > _LISTED else ""
+        return visible(", ".join(map(str, value[:_LISTED])) + more)
     if column.kind == "text" or isinstance(value, str):
         return visible(str(value))
     if column.kind == "yes":
@@ -167,6 +180,8 @@ def cell(column: Column, row: Row) -> str:
         return probability(float(value))
     if column.kind == "points":
         return points(float(value))
+    if column.kind == "score":
+        return number(float(value), decimals=4)
     return significant_digits(float(value), digits=3) if abs(value) >= 100 else number(float(value))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interp_embed._files import write_atomically, write_json
+from interp_embed.errors import InputError
 from interp_embed.report.analysis_page import render_analyses
 from interp_embed.report.analysis_record import (
     ANALYSES,
@@ -36,7 +37,7 @@ class AnalysisFiles:
     record: Path
     """``NAME.json``: everything a report shows."""
     plot: Path
-    """``NAME.svg``."""
+    """``NAME.svg``; not there where there was nothing to draw."""
     report: Path
     """``report.html``: all analyses of the folder, to read in a browser without a network."""
 
@@ -66,7 +67,7 @@ def write_analysis(
         StoredFileError: Another record in the folder is damaged.
         OSError: The folder cannot be made or written to.
     """
-    table, picture = table_csv(result.to_frame()), plot_svg(result)
+    table, picture = table_csv(result.to_frame()), _picture(result)
     record = analysis_record(result, name, command=command, evidence=evidence)
     directory.mkdir(parents=True, exist_ok=True)
     files = AnalysisFiles(
@@ -76,7 +77,10 @@ def write_analysis(
         report=directory / "report.html",
     )
     _write(files.table, table.encode("utf-8"))
-    _write(files.plot, picture)
+    if picture is None:
+        files.plot.unlink(missing_ok=True)
+    else:
+        _write(files.plot, picture)
     write_json(files.record, record)
     _write(files.report, folder_page(directory).encode("utf-8"))
     return files
@@ -117,6 +121,14 @@ def plot_svg(result: Analysis) -> bytes:
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's fonts draw it
         return _drawn(result)
+
+
+def _picture(result: Analysis) -> bytes | None:
+    """Return the plot of a result; None where there is nothing to draw."""
+    try:
+        return plot_svg(result)
+    except InputError:
+        return None
 
 
 def _drawn(result: Analysis) -> bytes:

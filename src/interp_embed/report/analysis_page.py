@@ -8,6 +8,7 @@ from typing import Any
 
 from interp_embed.records import Estimate, Example
 from interp_embed.report.analysis_columns import Column, Row, Table, cell, interval, table_of
+from interp_embed.report.analysis_evidence import own_evidence, row_key
 from interp_embed.report.analysis_wording import (
     HEADINGS,
     drawn_meaning,
@@ -29,6 +30,9 @@ _UNDER_LABEL = ("feature",)
 """Columns that a page writes under the label."""
 _TEXTS = ("text", "central")
 """Columns with documents: cut and marked."""
+_JOINED = ("matched", "features")
+"""Columns with labels, joined."""
+_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def _table(
     if len(columns) < len(table.columns) and columns[0].key != "label":
         columns = table.columns
     column = next((one for one in table.columns if one.drawn), None)
-    evidence = record["evidence"] or _examples(record["result"])
+    evidence = record["evidence"] or own_evidence(record["result"])
     axis = None if column is None else forest_axis([_estimate(column, row) for row in shown])
     return TableView(
         heading=heading,
@@ -186,8 +190,7 @@ def _row(
 ) -> RowView:
     column = next((one for one in columns if one.drawn), None)
     estimate = None if column is None else _estimate(column, row)
-    key = str(row.get("feature", row.get("cluster", row.get("rank", row.get("first", "")))))
-    shown = evidence.get(key, [])
+    shown = evidence.get(row_key(row), [])
     return RowView(
         cells=tuple(
             _cell(one, row, first=at == 0, spans=_spans(shown) if is_search else ())
@@ -196,12 +199,16 @@ def _row(
         holds=bool(row.get(holds, True)) if holds else True,
         mark=None if estimate is None or axis is None else place(estimate, axis),
         direction="none" if estimate is None else "up" if estimate.value > 0 else "down",
-        number=f"feature {row['feature']}"
-        if columns[0].key == "label" and row.get("label")
-        else "",
+        number=_number(columns[0], row),
         relatives=_relatives(row, rows),
         evidence=() if is_search else tuple(_evidence(one) for one in shown),
     )
+
+
+def _number(first: Column, row: Row) -> str:
+    """Return the feature a row is of, where its label does not say it."""
+    named = f"feature {row.get('feature')}"
+    return named if first.key == "label" and cell(first, row) != named else ""
 
 
 def _spans(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:
@@ -210,6 +217,9 @@ def _spans(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:
 
 def _cell(column: Column, row: Row, *, first: bool, spans: tuple[tuple[int, int], ...]) -> CellView:
     text = cell(column, row)
+    parts = text.split("; ") if column.key in _JOINED else []
+    if len(parts) > _PARTS:
+        text = "; ".join([*parts[:_PARTS], f"{len(parts) - _PARTS} more"])
     shown = excerpt(Example(0, text, 0.0, spans)) if column.key in _TEXTS else None
     return CellView(text, interval(column, row), column.kind != "text", first, shown)
 
@@ -255,15 +265,3 @@ def _left_out(record: Mapping[str, Any], table: Table, *, n_shown: int, n_held: 
         return f"None holds up after correction: these are the first {n_shown:,} of {n_all:,}."
     rest = "; these are the first of those that hold up" if n_held > n_shown else ""
     return f"All {n_all:,} that were tested are in {name}.csv{rest}."
-
-
-def _examples(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return texts that a result itself brings for its features."""
-    found = result.get("examples")
-    if not isinstance(found, Mapping):
-        return {}
-    return {
-        key: [{"row": None, "text": text, "spans": [], "note": ""} for text in texts]
-        for key, texts in found.items()
-        if isinstance(texts, list) and all(isinstance(text, str) for text in texts)
-    }

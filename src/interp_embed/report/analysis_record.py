@@ -23,6 +23,7 @@ ANALYSES = ("diff", "trend", "correlate", "cluster", "search", "duplicates")
 ANALYSIS_FORMAT = "interp-embed analysis"
 _VERSION = 1
 _MOST_ROWS = 200
+_LONGEST_TEXT = 4_000
 _EXTRA_FRAMES = {"verified": "verified_frame", "linked": "linked_frame"}
 """Second tables by name, and the method of a result that makes each."""
 
@@ -142,4 +143,10 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON is any
 
 def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     kept = frame.head(_MOST_ROWS)
-    return [{str(key): value for key, value in row.items()} for row in kept.to_dict("records")]
+    return [
+        {str(key): _cut(value) for key, value in row.items()} for row in kept.to_dict("records")
+    ]
+
+
+def _cut(value: object) -> object:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value

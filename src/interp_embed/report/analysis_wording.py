@@ -131,6 +131,9 @@ def group_names(result: Mapping[str, Any]) -> dict[str, str]:
     names = result.get("names")
     if isinstance(names, list) and len(names) == 2:
         return {"rate_first": str(names[0]), "rate_second": str(names[1])}
+    levels = result.get("level_names")
+    if isinstance(levels, list) and levels:
+        return {"first_rate": str(levels[0]), "last_rate": str(levels[-1])}
     return {}
 
 
@@ -141,7 +144,7 @@ def notes(result: Mapping[str, Any]) -> tuple[str, ...]:
         for key in _NOTE_KEYS:
             value = part.get(key)
             found += [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(str(text) for text in found if text)
+    return tuple(f"{str(text)[:1].upper()}{str(text)[1:]}" for text in found if text)
 
 
 def sentences(summary: str, said: Sequence[str]) -> tuple[str, ...]:
@@ -165,7 +168,7 @@ def facts(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the settings and counts of an analysis as lines: every value that is no table."""
     lines: list[tuple[str, str]] = []
     for key, value in result.items():
-        if key in _NOTE_KEYS or key == "summary":
+        if key in _NOTE_KEYS or key in ("summary", "kind"):
             continue
         if isinstance(value, Mapping) and all(_is_plain(one) for one in value.values()):
             if len(value) <= 40:

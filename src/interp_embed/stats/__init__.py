@@ -83,6 +83,10 @@ from interp_embed.stats.partial_permutation import (
 from interp_embed.stats.partners import (
     partner_pairs,
 )
+from interp_embed.stats.point_biserial import (
+    PointBiserial,
+    point_biserial,
+)
 from interp_embed.stats.power import (
     DetectableEffect,
     detectable_coefficient,
@@ -185,6 +189,7 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PointBiserial",
     "PredictionTest",
     "PreferenceEffect",
     "RankingQuality",
@@ -252,6 +257,7 @@ __all__ = [
     "partial_permutation_test",
     "partner_pairs",
     "permutation_test",
+    "point_biserial",
     "precision_at",
     "prediction_test",
     "preference_effect",
