@@ -91,9 +91,7 @@ def plant_axes(
     }
     rows = zip(*(named[axis] for axis in ("topic", "sentiment", "tense", "style")), strict=True)
     texts = tuple(_write(row, stream(seed, "axes text", i)) for i, row in enumerate(rows))
-    return _with_features(
-        texts, truth, values, n_features_a_value, n_nuisance, missed, false, seed
-    )
+    return _with_features(texts, truth, values, n_features_a_value, n_nuisance, missed, false, seed)
 
 
 def _draw_values(
