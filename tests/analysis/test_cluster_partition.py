@@ -117,8 +117,8 @@ def test_methods_that_compare_all_pairs_refuse_many_documents():
 
     with pytest.raises(InputError, match=r'takes at most 3,000 documents.*"spectral" or "kmeans"'):
         make_space(many, np.ones(60), method="jaccard", most=3)
+    twelve = find_rows(csr_matrix(np.ones((12_000, 1))))
     with pytest.raises(InputError, match="takes at most 10,000 documents, but got 12,000"):
-        twelve = find_rows(csr_matrix(np.ones((12_000, 1))))
         make_space(twelve, np.ones(1), method="agglomerative", most=2)
 
 
