@@ -179,3 +179,13 @@ def test_features_go_with_values_of_columns(dataset):
     assert row.n_both == (fires & (dataset["half"] == row.category).to_numpy()).sum()
     with pytest.raises(InputError, match="hlaf"):
         dataset.metadata_links(["hlaf"])
+
+
+def test_what_is_held_fixed_is_a_column(dataset):
+    within = dataset.diff(by="half", within="side")
+
+    assert len(within.to_frame()) > 0
+    with pytest.raises(InputError, match="leave it or verify= out"):
+        dataset.diff(by="half", within="side", verify="words")
+    with pytest.raises(InputError, match="one data set at a time"):
+        dataset.diff({"other": dataset}, group_by="side")

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +82,7 @@ class DatasetAnalyses:
         names: tuple[str, str] = ("first", "second"),
         pair_by: str | None = None,
         group_by: str | None = None,
+        within: str | None = None,
         against: Against = "every",
         match_length: bool = False,
         firing: Firing | None = None,
@@ -107,6 +108,8 @@ class DatasetAnalyses:
             names: What two data sets are called.
             pair_by: Column that tells which documents answer the same prompt: paired tests.
             group_by: Column with authors, parents or the like, whose documents are not independent.
+            within: Column that is held fixed, such as the decade: documents of one value are
+                compared with each other.
             against: Of one with many: ``every`` other, ``any`` of them on the same prompt, or all
                 ``pooled``.
             match_length: Compare documents of like length.
@@ -132,17 +135,26 @@ class DatasetAnalyses:
             "correction": correction,
         }
         if isinstance(other, Mapping):
+            if group_by is not None or within is not None or verify is not None:
+                raise InputError(
+                    "group_by=, within= and verify= go with two groups: compare with one data set "
+                    "at a time"
+                )
             return self._diff_many(other, names[0], pair_by, against, firing, settings)
         reading = reading_of(verify)
-        is_plain = reading is None and pair_by is None and group_by is None and not match_length
+        columns = _Columns(pair_by, group_by, within)
+        is_plain = reading is None and columns == _Columns() and not match_length
         if other is not None and by is None and is_plain and self._any_activation(firing):
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
         sides = self._two_sides(other, by, (first, second), names, firing)
-        settings |= _keys(sides, pair_by, group_by)
+        settings |= columns.of(sides)
         if reading is None:
             return diff_groups(sides.first, sides.second, names=sides.names, **settings)
+        if within is not None:
+            raise InputError("within= holds features fixed only: leave it or verify= out")
+        del settings["strata_first"], settings["strata_second"]
         return study_difference(
             sides.first,
             sides.second,
@@ -549,15 +561,26 @@ def meaning_embedder(embedder: Embedder | str | None) -> Embedder | None:
         return None
 
 
-def _keys(sides: TwoSides, pair_by: str | None, group_by: str | None) -> dict[str, Any]:
-    """Return pairing keys and groups of both sides, as ``diff_groups`` takes them."""
-    pairs, groups = "the pairs", "the groups that are not independent"
-    return {
-        "pair_first": column_of(sides.first, pair_by, purpose=pairs),
-        "pair_second": column_of(sides.second, pair_by, purpose=pairs),
-        "groups_first": column_of(sides.first, group_by, purpose=groups),
-        "groups_second": column_of(sides.second, group_by, purpose=groups),
-    }
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Columns of the user's table that a comparison reads."""
+
+    pairs: str | None = None
+    groups: str | None = None
+    strata: str | None = None
+
+    def of(self, sides: TwoSides) -> dict[str, Any]:
+        """Return their values on both sides, as ``diff_groups`` takes them."""
+        chosen = {
+            "pair": (self.pairs, "the pairs"),
+            "groups": (self.groups, "the groups that are not independent"),
+            "strata": (self.strata, "what is held fixed"),
+        }
+        return {
+            f"{kind}_{side}": column_of(documents, name, purpose=purpose)
+            for kind, (name, purpose) in chosen.items()
+            for side, documents in (("first", sides.first), ("second", sides.second))
+        }
 
 
 def _aligned(
