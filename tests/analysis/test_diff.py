@@ -457,3 +457,11 @@ def test_bad_strata_are_refused(given, message):
 
     with pytest.raises(InputError, match=message):
         diff_groups(documents, documents, strata_first=["a"] * 5, **given)
+
+
+def test_the_plot_shows_every_tested_feature():
+    pytest.importorskip("matplotlib").use("Agg")
+
+    axes = diff_groups(*planted(11), names=("new", "old")).plot()
+
+    assert "new" in axes.get_xlabel()

@@ -167,7 +167,7 @@ def test_authors_stay_on_one_side():
 
 def test_an_oracle_that_errs_shrinks_the_differences_but_finds_them():
     plan = CorpusPlan(prevalence=0.25, group_differences={"long_wait": 0.25, "overpriced": -0.25})
-    corpus = plant_corpus(1_200, plan=plan, seed=1)
+    corpus = plant_corpus(800, plan=plan, seed=1)
     row_of = {text: row for row, text in enumerate(corpus.texts)}
 
     class Oracle:
@@ -287,3 +287,9 @@ def test_too_few_documents_cannot_be_split():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         VerifySettings(**settings)
+
+
+def test_the_plot_shows_every_concept():
+    pytest.importorskip("matplotlib").use("Agg")
+
+    assert study_difference(*pair(), names=("new", "old")).verified.plot().get_xlabel()
