@@ -159,6 +159,23 @@ def test_near_equal_directions_and_labels_are_set_apart():
     assert linked["linked"].tolist() == ["near-equal directions; near-equal labels"]
 
 
+def test_labels_that_quote_the_same_words_are_set_apart():
+    def linked(first, second, **limits):
+        documents = draw(labels={0: first, 1: second})
+        limits = LinkLimits(activation_cosine=2, activation_jaccard=2, **limits)
+        found = correlate_features(documents, near=Neighbours(limits=limits))
+        return found.linked_frame()["linked"].tolist()
+
+    assert linked('mentions "east"', 'mentions "Middle East", "oil"') == ["words of their labels"]
+    assert linked('mentions "soil", "dam"', 'mentions "river", "dam", "sea"') == [
+        "words of their labels"
+    ]
+    assert linked('mentions "soil", "a", "b"', 'mentions "a", "river", "sea"') == []
+    assert linked('mentions "soil", "dam"', 'mentions "dam", "sea"', label_words=0.6) == []
+    assert linked("discusses tax policy", "discusses foreign policy") == []
+    assert linked('mentions "soil"', "") == []
+
+
 def test_directions_of_another_sae_are_compared_only_if_given():
     prompts, responses = draw(1, source={"sae": "a"}), draw(1, source={"sae": "b"})
     dictionary = np.eye(30, dtype=np.float32)

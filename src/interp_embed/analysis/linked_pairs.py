@@ -1,5 +1,6 @@
 """Pairs of features that go together for a trivial reason: one word, one direction, one meaning."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from scipy.sparse import csr_matrix
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable
 from interp_embed.errors import InputError
 from interp_embed.hypotheses.same_concept import normal_words
+from interp_embed.interpret.words import iter_words
 from interp_embed.stats import TopPairs, column_likeness
 
 REASONS = (
@@ -19,9 +21,13 @@ REASONS = (
     "near-equal directions",
     "near-equal activations",
     "near-equal labels",
+    "words of their labels",
 )
 """Why a pair is trivially linked, by bit of its link."""
-_FEATURE, _TOKEN, _DIRECTION, _ACTIVATION, _LABEL = (1 << bit for bit in range(len(REASONS)))
+_FEATURE, _TOKEN, _DIRECTION, _ACTIVATION, _LABEL, _WORDS = (
+    1 << bit for bit in range(len(REASONS))
+)
+_QUOTED = re.compile(r'"([^"]*)"')
 _PAIRS = 50_000
 """Pairs of vectors at a time."""
 
@@ -42,6 +48,9 @@ class LinkLimits:
     """Documents in which both fire among those in which one does, at least."""
     label_cosine: float = 0.8
     """Of the vectors of their labels, at least."""
+    label_words: float = 0.5
+    """Of the words that the label with fewer quoted words quotes, the share that the other quotes,
+    too, at least: a text with such a word fires both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +112,8 @@ def find_links(
         cosine = _cosines(*vectors, pairs.first, pairs.second)
         link[cosine >= near.limits.label_cosine] |= _LABEL
     link[_same_labels(pairs, *(side.labels for side in sides))] |= _LABEL
+    shared = _shared_words(pairs, *sides)
+    link[(shared >= near.limits.label_words) & (link & _LABEL == 0)] |= _WORDS
     return link
 
 
@@ -216,3 +227,35 @@ def _numbered(
         if feature < n_features and words:
             found[feature] = numbers.setdefault(words, len(numbers))
     return found
+
+
+def _shared_words(
+    pairs: TopPairs, documents: EncodedDocuments, other: EncodedDocuments
+) -> NDArray[np.float64]:
+    """Return the share of the fewer quoted words of two labels that both quote, 0 where none."""
+    columns: dict[str, int] = {}
+    first = _quoted_words(documents, columns)
+    second = first if other is documents else _quoted_words(other, columns)
+    width = max(1, len(columns))
+    for side in (first, second):
+        side.resize(side.shape[0], width)
+    sizes = [np.diff(side.indptr) for side in (first, second)]
+    share = np.zeros(pairs.first.size)
+    for start in range(0, share.size, _PAIRS):
+        one, two = (side[start : start + _PAIRS] for side in (pairs.first, pairs.second))
+        fewer = np.minimum(sizes[0][one], sizes[1][two])
+        both = np.asarray(first[one].multiply(second[two]).sum(axis=1)).ravel()
+        share[start : start + _PAIRS] = both / np.maximum(fewer, 1)
+    return share
+
+
+def _quoted_words(documents: EncodedDocuments, columns: dict[str, int]) -> csr_matrix:
+    """Return 1 where a feature's label quotes a word, shape (n_features, n_words so far)."""
+    rows: list[int] = []
+    places: list[int] = []
+    for feature, label in documents.labels.items():
+        for word in sorted({word for text in _QUOTED.findall(label) for word in iter_words(text)}):
+            rows.append(feature)
+            places.append(columns.setdefault(word, len(columns)))
+    shape = (documents.n_features, max(1, len(columns)))
+    return csr_matrix((np.ones(len(rows)), (rows, places)), shape)
