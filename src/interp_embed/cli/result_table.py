@@ -62,7 +62,7 @@ def print_rows(rows: Sequence[dict[str, Any]], name: str, result: dict[str, Any]
     from interp_embed.report.analysis_columns import cell, interval, table_of
     from interp_embed.report.analysis_wording import group_names
 
-    columns, names = table_of(name, list(rows)).columns, group_names(result)
+    columns, names = table_of(name, rows).columns, group_names(result)
     table = [[_cut(names.get(one.key, one.heading), _LONGEST_HEADING) for one in columns]]
     for row in rows:
         cells = [f"{cell(one, row)} {interval(one, row)}".strip() for one in columns]
