@@ -144,7 +144,8 @@ def command(
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
-        "within": within, "against": against, "match_length": match_length, "firing": firing_of(firing),
+        "within": within, "against": against, "match_length": match_length,
+        "firing": firing_of(firing),
         "min_support": min_support, "level": level, "correction": correction, "k": k,
         "baseline": baseline, "seed": seed,
     }  # fmt: skip
