@@ -1,4 +1,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))  # the fault server
+sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("llm", "report")]
+"""The fault server, and results of analyses made by hand."""

@@ -12,7 +12,7 @@ def write(tmp_path, content):
     return path
 
 
-@pytest.mark.parametrize("name", ["annotate", "label", "refine", "propose"])
+@pytest.mark.parametrize("name", ["annotate", "label", "refine", "propose", "summarise"])
 def test_the_shipped_prompts_can_be_used(name):
     prompt = Prompt.load(name)
 
@@ -20,7 +20,7 @@ def test_the_shipped_prompts_can_be_used(name):
     assert len(prompt.version) == 8
     assert [m.role for m in prompt.fill(**dict.fromkeys(
         ("concepts", "text", "positive", "negative", "label", "instructions",
-         "first", "second", "n"), "x"))] == [
+         "first", "second", "n", "labels"), "x"))] == [
         "system", "user"]  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Studies made by hand, for the tests of the report."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,8 @@ from interp_embed.records import (
     StrataEffects,
     TrainingReport,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))  # results of analyses made by hand
 
 NAN = math.nan
 NOT_ESTIMATED = Estimate(value=NAN, low=NAN, high=NAN, p=NAN, n=0)

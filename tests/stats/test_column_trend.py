@@ -71,6 +71,18 @@ def test_the_clustered_test_agrees_with_permuting_whole_groups():
         assert np.sqrt(found.p[column]) == pytest.approx(np.sqrt(exact.p), abs=0.08)
 
 
+@pytest.mark.parametrize("n_groups", [10, 40])
+def test_few_groups_of_one_level_each_keep_the_level(n_groups):
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(n_groups), 12)
+    own = rng.beta(1, 3, (n_groups, 2_000))
+    fires = csr_array((rng.random((groups.size, 2_000)) < own[groups]).astype(float))
+
+    found = clustered_trends(fires, groups, groups=groups)
+
+    assert 0.02 < (found.p <= 0.05).mean() < 0.07
+
+
 def test_groups_at_several_levels_keep_the_level():
     rng = np.random.default_rng(4)
     groups = np.repeat(np.arange(25), 12)

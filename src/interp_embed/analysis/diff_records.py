@@ -130,7 +130,7 @@ class GroupDiff:
             said.append(self._length_sentence())
         frame = self.to_frame()
         named = frame[frame["leads"] & frame["significant"]].head(_NAMED)
-        said += [self._difference_sentence(row) for row in named.to_dict("records")]
+        said += [self._difference_sentence(row) for row in rows_of(named)]
         said += [f"{note[:1].upper()}{note[1:]}." for note in self.notes]
         return said if self.verified is None else [*said, *self.verified.sentences()]
 
@@ -151,7 +151,7 @@ class GroupDiff:
         one, other = self.matched_tokens
         return f"{said}; those compared, alike in length, {one:.1f} and {other:.1f}."
 
-    def _difference_sentence(self, row: Mapping[str, object]) -> str:
+    def _difference_sentence(self, row: Mapping[str, Json]) -> str:
         return (
             f"{row['label']}: in {row['rate_first']:.1%} and {row['rate_second']:.1%} "
             f"(difference {row['difference']:+.1%}, {row['low']:+.1%} to {row['high']:+.1%})."

@@ -71,7 +71,7 @@ def correlate_columns(fires: csr_matrix) -> NDArray[np.float64]:
     spread = np.sqrt(rate * (1.0 - rate))
     scale = np.outer(spread, spread)
     gap = together - np.outer(rate, rate)
-    return np.divide(gap, scale, out=np.zeros_like(gap), where=scale > 1e-12)
+    return np.asarray(np.divide(gap, scale, out=np.zeros_like(gap), where=scale > 1e-12))
 
 
 def _link(alike: NDArray[np.float64]) -> NDArray[np.int64]:

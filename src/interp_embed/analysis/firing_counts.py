@@ -94,7 +94,7 @@ def fires_in_both(
 ) -> csr_matrix:
     """Return 1 where a feature fires, the documents of the first set above those of the second."""
     parts = [fires_in(first, rows_first), fires_in(second, rows_second)]
-    return vstack(parts, format="csr", dtype=np.float32)
+    return csr_matrix(vstack(parts, format="csr", dtype=np.float32))
 
 
 def _row_blocks(matrix: csr_matrix) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,5 @@
 """Which documents of two groups are compared, and which of them belong together."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,7 +8,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable
-from interp_embed.analysis.length_matching import MATCHED, MatchedLengths, match_pairs, match_strata
+from interp_embed.analysis.length_matching import (
+    MATCHED,
+    MatchedLengths,
+    enough_pairs,
+    match_pairs,
+    match_strata,
+)
 from interp_embed.errors import InputError
 from interp_embed.stats import merge_groups
 
@@ -46,6 +51,20 @@ class Sides:
             self.second.n_tokens[self.rows_second].astype(np.float64),
         )
 
+    def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each compared document's weight in its side's mean: those of a side sum to 1.
+
+        Within strata those of Mantel and Haenszel, so that both sides are alike in the strata.
+        """
+        strata = self.strata
+        if strata is None:
+            n_first, n_second = len(self.rows_first), len(self.rows_second)
+            return np.full(n_first, 1.0 / n_first), np.full(n_second, 1.0 / n_second)
+        sizes = [np.bincount(side, minlength=self.n_strata).astype(np.float64) for side in strata]
+        share = sizes[0] * sizes[1] / np.maximum(sizes[0] + sizes[1], 1.0)
+        share = share / share.sum()
+        return share[strata[0]] / sizes[0][strata[0]], share[strata[1]] / sizes[1][strata[1]]
+
     def keep(self, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Self:
         """Return the comparison of some of the compared documents; pairs stay whole.
 
@@ -78,6 +97,8 @@ def oppose(
     pair_second: ArrayLike | None = None,
     groups_first: ArrayLike | None = None,
     groups_second: ArrayLike | None = None,
+    strata_first: ArrayLike | None = None,
+    strata_second: ArrayLike | None = None,
     match_length: bool = False,
 ) -> Sides:
     """Return the comparison of two groups; arguments as in ``diff_groups``.
@@ -86,6 +107,7 @@ def oppose(
         InputError: The groups cannot be compared, one is empty, or keys or groups do not fit.
     """
     check_comparable(first, second)
+    _check_cuts(first, second)
     for documents, name in zip((first, second), names, strict=True):
         if len(documents) == 0:
             raise InputError(f"{name!r} has no documents; a difference needs some on both sides")
@@ -96,7 +118,26 @@ def oppose(
     groups = _both("groups", groups_first, groups_second)
     if groups is not None:
         sides = replace(sides, groups=_number_groups(sides, groups, names))
-    return _match(sides) if match_length else sides
+    strata = _both("strata", strata_first, strata_second)
+    if strata is None:
+        return _match(sides) if match_length else sides
+    if sides.paired or match_length:
+        raise InputError(
+            "strata go neither with pairs, which are alike already, nor with match_length, which "
+            "makes strata of its own; give one of the three"
+        )
+    return _divide(sides, strata, names)
+
+
+def _check_cuts(first: EncodedDocuments, second: EncodedDocuments) -> None:
+    none = np.zeros(first.n_features, np.float32)
+    one, other = (none if side.cuts is None else side.cuts for side in (first, second))
+    n_differ = int((one != other).sum())
+    if n_differ:
+        raise InputError(
+            f"the activations above which features count as firing (cuts) differ for {n_differ} "
+            "features between the groups, so that their rates cannot be compared; use the same"
+        )
 
 
 def _both(
@@ -116,10 +157,10 @@ def as_keys(values: ArrayLike, documents: EncodedDocuments, *, what: str) -> "pd
     Raises:
         InputError: There are too few or too many, or one is missing.
     """
-    given: Sequence[object] | NDArray[Any] = (
-        np.asarray(values) if hasattr(values, "dtype") else list(values)  # type: ignore[arg-type]
-    )
-    keys = pd.Series(given, dtype=None if hasattr(values, "dtype") else object)
+    if hasattr(values, "dtype"):
+        keys = pd.Series(np.asarray(values))
+    else:  # as objects: numpy would turn ["a", None] into text
+        keys = pd.Series(list(values), dtype=object)  # type: ignore[arg-type]
     if len(keys) != len(documents):
         raise InputError(f"{what} has {len(keys)} values for {len(documents)} documents")
     absent = np.flatnonzero(keys.isna())
@@ -159,6 +200,26 @@ def _pair(sides: Sides, keys: tuple[ArrayLike, ArrayLike], names: Names) -> Side
     )  # fmt: skip
 
 
+def _divide(sides: Sides, strata: tuple[ArrayLike, ArrayLike], names: Names) -> Sides:
+    """Return the comparison within strata that have documents of both groups."""
+    columns = [
+        as_keys(values, documents, what=f"strata of {name!r}").to_numpy(object)
+        for values, documents, name in zip(strata, (sides.first, sides.second), names, strict=True)
+    ]
+    shared = pd.Index(columns[0]).unique().intersection(pd.Index(columns[1]).unique(), sort=False)
+    if not len(shared):
+        raise InputError(
+            f"no stratum has documents of both groups: {names[0]!r} has strata such as "
+            f"{columns[0][0]!r}, {names[1]!r} such as {columns[1][0]!r}"
+        )
+    first, second = (shared.get_indexer(pd.Index(column)).astype(np.int64) for column in columns)
+    kept = sides.keep(first >= 0, second >= 0)
+    n_used, n = len(kept.rows_first) + len(kept.rows_second), len(first) + len(second)
+    told = f"compared {n_used} of {n} documents, within {len(shared)} strata"
+    numbers = first[first >= 0], second[second >= 0]
+    return replace(kept, strata=numbers, notes=(*sides.notes, told))
+
+
 def _number_groups(
     sides: Sides, groups: tuple[ArrayLike, ArrayLike], names: Names
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -186,23 +247,23 @@ def _match(sides: Sides) -> Sides:
     note = ""
     if sides.paired:
         alike = match_pairs(*lengths)
-        if alike.sum() >= MATCHED.pairs:
+        if enough_pairs(alike):
             told = (
                 f"compared the {int(alike.sum())} of {len(alike)} pairs whose lengths differ by at "
                 f"most {MATCHED.ratio - 1:.0%}"
             )
             return replace(sides.keep(alike, alike), notes=(*sides.notes, told))
         note = (
-            f"only {int(alike.sum())} pairs are alike in length, so that documents were compared "
-            "within strata of length without regard to pairs, which is conservative; "
+            f"only {int(alike.sum())} of {len(alike)} pairs are alike in length, so that documents "
+            "were compared within strata of length without regard to pairs, which is conservative; "
         )
         sides = replace(sides, paired=False)
     matched: MatchedLengths = match_strata(*lengths)
     kept = sides.keep(matched.first >= 0, matched.second >= 0)
     if not len(kept.rows_first):
         raise InputError(
-            "the documents of one group are all longer than those of the other, so that length "
-            "cannot be held fixed; compare without match_length"
+            "the documents of one group are all longer than those of the other, or too few, so "
+            "that length cannot be held fixed; compare without match_length"
         )
     n_used, n = len(kept.rows_first) + len(kept.rows_second), sum(map(len, lengths))
     told = (

@@ -51,7 +51,7 @@ def as_html(title: str, sentences: Iterable[str], *frames: pd.DataFrame) -> str:
 
 def _table(frame: pd.DataFrame) -> str:
     rounded: dict[str, Any] = {
-        name: column.map("{:.3g}".format) if column.dtype.kind == "f" else column
+        str(name): column.map("{:.3g}".format) if column.dtype.kind == "f" else column
         for name, column in frame.items()
     }
     return str(pd.DataFrame(rounded).to_html(index=False, escape=True, border=0))

@@ -34,8 +34,9 @@ class RateComparison:
 
     rate_first: NDArray[np.float64]
     rate_second: NDArray[np.float64]
+    """Shares of documents in which it fires; within strata the strata's rates, weighted alike."""
     difference: NDArray[np.float64]
-    """First rate less second; within strata the weighted mean of the strata's differences."""
+    """First rate less second."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     """95 % interval."""
@@ -136,10 +137,11 @@ def _compare_pairs(sides: Sides) -> RateComparison:
 def _compare_strata(sides: Sides) -> RateComparison:
     counts, sizes = _by_stratum(sides)
     found = stratified_rate_differences(*counts, n_first=sizes[0], n_second=sizes[1])
+    rates = standard_rates(counts, sizes)
     first, second = (side.sum(axis=0) for side in counts)
     return RateComparison(
-        rate_first=first / sizes[0].sum(),
-        rate_second=second / sizes[1].sum(),
+        rate_first=rates[0],
+        rate_second=rates[1],
         difference=found.value,
         low=found.low,
         high=found.high,
@@ -148,6 +150,17 @@ def _compare_strata(sides: Sides) -> RateComparison:
         support=first + second,
         method="Mantel-Haenszel difference within strata; Cochran-Mantel-Haenszel test",
     )
+
+
+def standard_rates(
+    counts: list[NDArray[np.int64]], sizes: list[NDArray[np.int64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each side's rate had it the strata of both: their difference is Mantel-Haenszel's."""
+    used = (sizes[0] > 0) & (sizes[1] > 0)
+    m, n = (size[used].astype(np.float64) for size in sizes)
+    share = m * n / (m + n)
+    share = share / share.sum()
+    return share / m @ counts[0][used], share / n @ counts[1][used]
 
 
 def _by_stratum(sides: Sides) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
@@ -168,7 +181,8 @@ def _compare_clustered(sides: Sides) -> RateComparison:
     n_first, n_second = len(sides.rows_first), len(sides.rows_second)
     fires = fires_in_both(sides.first, sides.second, sides.rows_first, sides.rows_second)
     on_first = np.arange(n_first + n_second) < n_first
-    weights, cells = _weights(sides)
+    own = sides.weights()
+    weights, cells = np.concatenate([own[0], -own[1]]), _cells(sides)
     groups = np.concatenate(sides.groups or ())
     crossing = np.intersect1d(groups[on_first], groups[~on_first]).size > 0
     parts = [np.ones(len(groups), np.bool_)] if crossing else [on_first, ~on_first]
@@ -178,10 +192,13 @@ def _compare_clustered(sides: Sides) -> RateComparison:
     ]
     first, second = counted(sides)
     found = compare_clustered(*sums, least=_independent_variance(sides, first, second))
+    rates = first / n_first, second / n_second
+    if sides.strata is not None:
+        rates = standard_rates(*_by_stratum(sides))
     within = " within strata" if sides.strata is not None else ""
     return RateComparison(
-        rate_first=first / n_first,
-        rate_second=second / n_second,
+        rate_first=rates[0],
+        rate_second=rates[1],
         difference=found.value,
         low=found.low,
         high=found.high,
@@ -192,17 +209,11 @@ def _compare_clustered(sides: Sides) -> RateComparison:
     )
 
 
-def _weights(sides: Sides) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return each document's weight in the difference, and its cell: side and stratum."""
-    n_first, n_second = len(sides.rows_first), len(sides.rows_second)
-    strata = sides.strata or (np.zeros(n_first, np.int64), np.zeros(n_second, np.int64))
-    n_strata = max(1, sides.n_strata)
-    sizes = [np.bincount(side, minlength=n_strata).astype(np.float64) for side in strata]
-    share = sizes[0] * sizes[1] / np.maximum(sizes[0] + sizes[1], 1.0)
-    share = share / share.sum()
-    weights = [share[s] / size[s] for s, size in zip(strata, sizes, strict=True)]
-    cells = np.concatenate([strata[0], strata[1] + n_strata])
-    return np.concatenate([weights[0], -weights[1]]), cells
+def _cells(sides: Sides) -> NDArray[np.int64]:
+    """Return the side and stratum of each compared document, as a number."""
+    if sides.strata is None:
+        return np.repeat([0, 1], [len(sides.rows_first), len(sides.rows_second)])
+    return np.concatenate([sides.strata[0], sides.strata[1] + sides.n_strata])
 
 
 def _independent_variance(

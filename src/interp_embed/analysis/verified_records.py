@@ -65,6 +65,8 @@ class Verification:
     """Share of the features' concepts that hold; ``p`` is NaN."""
     baseline_rate: Estimate | None
     """The same of what the language model proposed by itself; None where it was not asked."""
+    baseline_coverage: Estimate | None
+    """What these cover of the first group's documents."""
     n_discover: int
     """Documents searched, of both groups."""
     n_confirm: int
@@ -147,6 +149,7 @@ class Verification:
             "coverage_second": plain(self.coverage_second),
             "verification_rate": plain(self.verification_rate),
             "baseline_rate": plain(self.baseline_rate),
+            "baseline_coverage": plain(self.baseline_coverage),
             "n_discover": self.n_discover,
             "n_confirm": self.n_confirm,
             "n_missing": self.n_missing,

@@ -24,6 +24,12 @@ _COMMANDS = {
     "label": ("interp_embed.cli.label", "Name the features of a data set, by words or by an LLM."),
     "top": ("interp_embed.cli.top", "Show the documents on which a feature is strongest."),
     "info": ("interp_embed.cli.info", "Show what is in a data set, or what is installed."),
+    "diff": ("interp_embed.cli.diff", "Show what differs between two groups of documents."),
+    "trend": ("interp_embed.cli.trend", "Show what changes over years or versions."),
+    "correlate": ("interp_embed.cli.correlate", "Show which features occur together."),
+    "cluster": ("interp_embed.cli.cluster", "Put documents into named clusters."),
+    "search": ("interp_embed.cli.search", "Find documents by a property, features by a label."),
+    "duplicates": ("interp_embed.cli.duplicates", "List copies and near-copies in a corpus."),
     "convert": ("interp_embed.cli.convert", "Convert a pickle of the first interp_embed."),
 }
 
@@ -103,4 +109,5 @@ def main() -> None:
     Try:      interp-embed demo
     Your own: interp-embed hypotheses reviews.csv --text review --target stars --out report
               interp-embed encode reviews.csv --text review --out features
+              interp-embed diff features --by stars --first 1 --second 5 --out findings
     """  # noqa: D301 - \b keeps lines apart in the help

@@ -86,7 +86,7 @@ def command(
 
     dataset = Dataset(
         table,
-        _sae(sae, sae_id, model, layer, features, device),
+        choose_sae(sae, sae_id, model, layer, features, device),
         field=text,
         save_path=folder,
         tokens=tokens,
@@ -98,7 +98,7 @@ def command(
     click.echo(f"  interp-embed top {folder} --feature 0")
 
 
-def _sae(
+def choose_sae(
     name: str | None,
     sae_id: str | None,
     model: str | None,
@@ -106,6 +106,11 @@ def _sae(
     features: int,
     device: str | None,
 ) -> "LocalSAE | EmbeddingSAE":
+    """Return the SAE that ``--sae`` and its options name.
+
+    Raises:
+        InputError: The others are given without it.
+    """
     from interp_embed.sae import EmbeddingSAE, LocalSAE
 
     if name == "embedding":

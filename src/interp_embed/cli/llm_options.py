@@ -152,6 +152,19 @@ def choose_llm(
     return LLMChoice(LLMRoles(labeller, LLMAnnotator(models[-1])), options.dry_run)
 
 
+def refuse_dry_run(options: LLMOptions) -> None:
+    """Refuse ``--dry-run`` where what is asked depends on the answers before.
+
+    Raises:
+        InputError: It was given.
+    """
+    if options.dry_run:
+        raise InputError(
+            "--dry-run cannot tell the cost of this command, whose questions depend on the answers "
+            "before them; limit it with --max-cost"
+        )
+
+
 def _key_for_nothing() -> str | None:
     """Return something in place of a key if there is none: nothing is going to be sent."""
     return None if any(os.environ.get(name) for name in KEY_VARIABLES) else "dry run"

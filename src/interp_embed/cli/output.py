@@ -1,10 +1,10 @@
-"""The folder a command writes into, and the lines it prints at the end."""
+"""The files of a study, and the lines a command prints at its end."""
 
 from pathlib import Path
 
 import click
 
-from interp_embed.errors import InputError
+from interp_embed.cli.folder import claim_folder
 from interp_embed.hypotheses import StudyRun
 from interp_embed.records import HypothesisStudy
 from interp_embed.report import summarise_study, write_regression_table, write_study
@@ -17,34 +17,8 @@ _OURS = frozenset(
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> Path:
-    """Return an output folder that exists, is writable, and holds nothing that would be lost.
-
-    Raises:
-        InputError: It is a file, holds other files, holds results and ``overwrite`` is off, or
-            cannot be written.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder} is a file; name a folder")
-    held = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if foreign := sorted(held - _OURS):
-        raise InputError(
-            f"--out {folder} is not empty (it holds {', '.join(foreign[:3])}"
-            f"{', …' if len(foreign) > 3 else ''}); name a new folder"
-        )
-    if held and not overwrite:
-        raise InputError(
-            f"--out {folder} holds results already; name a new folder, or add --overwrite"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"--out {folder} cannot be written ({error.strerror}); name another folder"
-        ) from error
-    return folder
+    """Return a folder for the results of a study (:func:`claim_folder`)."""
+    return claim_folder(folder, ours=_OURS, results=_OURS, overwrite=overwrite)
 
 
 def write_run(run: StudyRun, folder: Path) -> None:

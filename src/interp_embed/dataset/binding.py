@@ -57,6 +57,11 @@ class Binding(Protocol):
         """Where pre-made labels are."""
         ...
 
+    @property
+    def directions(self) -> NDArray[np.float32] | None:
+        """The decoder, shape (n_features, d_in); None where there is none."""
+        ...
+
     def token_values(self, documents: Sequence[object], feature: int) -> list[TokenValues]:
         """Return a feature's activation on the tokens of documents."""
         ...
@@ -90,6 +95,12 @@ class ReaderBinding:
     def label_source(self) -> str | None:
         """Where pre-made labels are."""
         return self.sae.label_source
+
+    @property
+    def directions(self) -> NDArray[np.float32] | None:
+        """The decoder; reader and SAE are loaded."""
+        decoder = self.sae.weights.decoder
+        return None if decoder is None else decoder.float().cpu().numpy()
 
     def token_values(self, documents: Sequence[object], feature: int) -> list[TokenValues]:
         """Run the documents through the reader again."""
@@ -134,6 +145,11 @@ class EmbeddingBinding:
     def label_source(self) -> str | None:
         """None: the SAE was trained here."""
         return None
+
+    @property
+    def directions(self) -> NDArray[np.float32] | None:
+        """The decoder."""
+        return self.sae.weights_.decoder
 
     def token_values(self, documents: Sequence[object], feature: int) -> list[TokenValues]:
         """Return each token's exact share of the feature's pre-activation, where it is large.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed._extras import require_extra
+from interp_embed.dataset.analyses import DatasetAnalyses
 from interp_embed.dataset.binding import LazyBinding, TokenValues, bind
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.copying import copy_documents
@@ -42,7 +43,7 @@ Marked = list[str | None]
 """Aliases: inside the class, ``list`` is a method, as it was in the first library."""
 
 
-class Dataset:
+class Dataset(DatasetAnalyses):
     """Documents and the activations of their features, sparse, on disk, labelled.
 
     ``dataset[0]`` is a document; ``dataset[1:5]``, ``dataset[mask]`` and ``dataset[[3, 1]]`` are

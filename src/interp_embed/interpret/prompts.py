@@ -11,7 +11,15 @@ from interp_embed.errors import InputError
 from interp_embed.llm.records import Message, Role
 
 Purpose = Literal[
-    "annotate", "label", "refine", "propose", "keyphrases", "rank_labels", "rank_texts"
+    "annotate",
+    "label",
+    "refine",
+    "propose",
+    "keyphrases",
+    "rank_labels",
+    "rank_texts",
+    "summarise",
+    "name_clusters",
 ]
 
 _REQUIRED: dict[Purpose, tuple[str, ...]] = {
@@ -22,6 +30,8 @@ _REQUIRED: dict[Purpose, tuple[str, ...]] = {
     "keyphrases": ("query", "n"),
     "rank_labels": ("query", "labels"),
     "rank_texts": ("query", "texts"),
+    "summarise": ("labels", "n"),
+    "name_clusters": ("clusters", "n"),
 }
 _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "annotate": (),
@@ -31,6 +41,8 @@ _OPTIONAL: dict[Purpose, tuple[str, ...]] = {
     "keyphrases": (),
     "rank_labels": (),
     "rank_texts": (),
+    "summarise": ("instructions",),
+    "name_clusters": ("query",),
 }
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"\[(system|user)\][ \t]*", re.ASCII)
@@ -44,7 +56,9 @@ class Prompt:
     by what is said. A name in braces is a gap: ``{concepts}`` and ``{text}`` to annotate;
     ``{positive}``, ``{negative}`` and, if wanted, ``{instructions}`` to label; to refine a label
     also ``{label}``; ``{first}``, ``{second}``, ``{n}`` and, if wanted, ``{instructions}`` to
-    propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search.
+    propose concepts; ``{query}`` with ``{n}``, ``{labels}`` or ``{texts}`` to search;
+    ``{labels}``, ``{n}`` and, if wanted, ``{instructions}`` to sum them up;
+    ``{clusters}``, ``{n}`` and, if wanted, ``{query}`` to name clusters.
     """
 
     name: str
@@ -62,6 +76,8 @@ class Prompt:
         Args:
             name_or_path: ``annotate``, ``label``, ``refine``, ``propose``, ``keyphrases``,
                 ``rank_labels`` or ``rank_texts`` for the ones shipped, else a file.
+            name_or_path: ``annotate``, ``label``, ``refine``, ``propose`` or ``summarise`` for the
+                ones shipped, else a file.
             purpose: What it is for, which says the gaps it must and may have; None for that of
                 its name.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from interp_embed.interpret.parsing import read_concepts
 from interp_embed.interpret.prompts import Prompt
@@ -66,6 +67,23 @@ class ProposalForm:
         return len(_part(self.first, halvings)) + len(_part(self.second, halvings))
 
 
+class ConceptForm(Protocol):
+    """A question that is answered by a list of concepts."""
+
+    @property
+    def n(self) -> int:
+        """The most concepts that are asked for."""
+        ...
+
+    def request(self, *, sample: int = 0, factor: int = 1, halvings: int = 0) -> Request:
+        """Return the request, with less shown after each halving."""
+        ...
+
+    def n_shown(self, halvings: int = 0) -> int:
+        """Return how much is shown."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProposedConcepts:
     """What the model answered."""
@@ -80,7 +98,7 @@ class ProposedConcepts:
 class ProposalInquiry:
     """A job: asks for concepts until there are some, with at most 8 calls."""
 
-    form: ProposalForm
+    form: ConceptForm
 
     def first_request(self) -> Request:
         """Return what is asked first."""

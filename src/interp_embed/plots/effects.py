@@ -55,7 +55,7 @@ def forest(
     )
     check_lengths(len(middle), "effects", lows=low, highs=high, labels=labels, filled=filled)
     ax = axes_of(ax, width=7.5, height=1.1 + 0.4 * max(1, len(middle)))
-    extent = effects_extent(middle.tolist(), [*low.tolist(), *high.tolist()], zero=zero)
+    extent = effects_extent(middle.tolist(), low.tolist(), high.tolist(), zero=zero)
     if extent.high - extent.low == 0:
         extent = Extent(zero - 1.0, zero + 1.0)
     ax.axvline(zero, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)

@@ -22,6 +22,8 @@ from interp_embed.plots.characters import visible
 _SMALLEST_Q = 1e-30
 """Below this the exponent says nothing more."""
 _NAMED_PER_SIDE = 6
+_MOST_DRAWN = 1_000
+"""Points beyond which a vector file holds them as an image."""
 
 
 def volcano(
@@ -58,7 +60,15 @@ def volcano(
     for chosen, colour, size in (
         (known & ~holds, FAINT, 10.0), (holds & (x < 0), DOWN, 18.0), (holds & (x >= 0), UP, 18.0),
     ):  # fmt: skip
-        ax.scatter(x[chosen], y[chosen], s=size, color=colour, linewidths=0, alpha=0.75)
+        ax.scatter(
+            x[chosen],
+            y[chosen],
+            s=size,
+            color=colour,
+            linewidths=0,
+            alpha=0.75,
+            rasterized=len(x) > _MOST_DRAWN,
+        )
     ax.axvline(0, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     ax.axhline(-np.log10(level), color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     top = max([*y[known], -np.log10(level)]) * 1.06

@@ -5,6 +5,14 @@ Renders what earlier stages produced and computes nothing.
 
 from typing import TYPE_CHECKING, Any
 
+from interp_embed.report.analysis_files import AnalysisFiles, write_analysis
+from interp_embed.report.analysis_page import render_analyses
+from interp_embed.report.analysis_record import (
+    ANALYSES,
+    Evidence,
+    analysis_record,
+    read_analysis,
+)
 from interp_embed.report.files import StudyFiles, write_regression_table, write_study
 from interp_embed.report.frame import (
     CLASS_COLUMNS,
@@ -28,22 +36,29 @@ if TYPE_CHECKING:
     from interp_embed.report.forest import forest_plot
 
 __all__ = [
+    "ANALYSES",
     "CLASS_COLUMNS",
     "HYPOTHESIS_COLUMNS",
     "RUN_FORMAT",
     "STRATA_COLUMNS",
+    "AnalysisFiles",
+    "Evidence",
     "RegressionRow",
     "RegressionTable",
     "StudyFiles",
+    "analysis_record",
     "classes_frame",
     "forest_plot",
     "hypotheses_frame",
+    "read_analysis",
     "read_regression_table",
     "regression_table",
+    "render_analyses",
     "render_html",
     "run_record",
     "strata_frame",
     "summarise_study",
+    "write_analysis",
     "write_regression_table",
     "write_study",
 ]

@@ -60,7 +60,7 @@ def forest_axis(estimates: Sequence[Estimate]) -> Axis:
     does not squeeze the rest.
     """
     extent = effects_extent(
-        [e.value for e in estimates], [end for e in estimates for end in (e.low, e.high)]
+        [e.value for e in estimates], [e.low for e in estimates], [e.high for e in estimates]
     )
     return _axis([extent.low, extent.high], width=FOREST_WIDTH, n_ticks=4)
 

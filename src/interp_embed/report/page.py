@@ -80,7 +80,12 @@ def render_html(study: HypothesisStudy) -> str:
     Raises:
         InputError: A setting or a fact of the provenance is not JSON-like.
     """
-    environment = Environment(
+    return page_environment().get_template("report.html").render(_context(study))
+
+
+def page_environment() -> Environment:
+    """Return how pages are made: everything escaped, and control characters shown."""
+    return Environment(
         loader=PackageLoader("interp_embed.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -89,7 +94,6 @@ def render_html(study: HypothesisStudy) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html").render(_context(study))
 
 
 def _finalize(value: Any) -> Any:  # noqa: ANN401 - whatever the template prints

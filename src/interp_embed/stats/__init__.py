@@ -3,9 +3,6 @@
 from interp_embed.stats.association import (
     PairAssociations,
     associate_pairs,
-    npmi,
-    npmi_interval,
-    npmi_shrunk,
 )
 from interp_embed.stats.clustered import (
     ClusteredDifferences,
@@ -18,11 +15,16 @@ from interp_embed.stats.collinearity import (
     shapley_r2,
     variance_inflation,
 )
+from interp_embed.stats.column_pairs import (
+    ColumnLikeness,
+    column_likeness,
+)
 from interp_embed.stats.column_trend import (
     ColumnShapes,
     ColumnTrends,
     clustered_trends,
     column_shapes,
+    column_spread,
     column_trends,
 )
 from interp_embed.stats.columns import (
@@ -70,8 +72,20 @@ from interp_embed.stats.multiplicity import (
     adjust_bonferroni,
     adjust_holm,
 )
+from interp_embed.stats.npmi import (
+    npmi,
+    npmi_interval,
+    npmi_shrunk,
+)
 from interp_embed.stats.partial_permutation import (
     partial_permutation_test,
+)
+from interp_embed.stats.partners import (
+    partner_pairs,
+)
+from interp_embed.stats.point_biserial import (
+    PointBiserial,
+    point_biserial,
 )
 from interp_embed.stats.power import (
     DetectableEffect,
@@ -95,8 +109,10 @@ from interp_embed.stats.preference import (
 )
 from interp_embed.stats.proportions import (
     RateDifferences,
+    Rates,
     paired_rate_differences,
     rate_differences,
+    rates_of,
 )
 from interp_embed.stats.ranking import (
     RankingQuality,
@@ -142,6 +158,10 @@ from interp_embed.stats.strata import (
     stratified_effect,
     weighted_difference,
 )
+from interp_embed.stats.top_pairs import (
+    TopPairs,
+    top_pairs,
+)
 from interp_embed.stats.trend import (
     TrendShape,
     TrendTest,
@@ -155,6 +175,7 @@ __all__ = [
     "BootstrapInterval",
     "ClusteredDifferences",
     "ClusteredSums",
+    "ColumnLikeness",
     "ColumnShapes",
     "ColumnTrends",
     "ConsensusFeature",
@@ -168,16 +189,19 @@ __all__ = [
     "ModelFit",
     "PairAssociations",
     "PermutationTest",
+    "PointBiserial",
     "PredictionTest",
     "PreferenceEffect",
     "RankingQuality",
     "RateDifferences",
+    "Rates",
     "RidgeFit",
     "ScoreGain",
     "SeedStability",
     "SplitRows",
     "StratifiedEffect",
     "StratumEffect",
+    "TopPairs",
     "TrendShape",
     "TrendTest",
     "activation_similarity",
@@ -197,8 +221,10 @@ __all__ = [
     "column_condition",
     "column_correlation",
     "column_density",
+    "column_likeness",
     "column_separation",
     "column_shapes",
+    "column_spread",
     "column_trends",
     "compare_clustered",
     "corrected_difference",
@@ -229,19 +255,23 @@ __all__ = [
     "npmi_shrunk",
     "paired_rate_differences",
     "partial_permutation_test",
+    "partner_pairs",
     "permutation_test",
+    "point_biserial",
     "precision_at",
     "prediction_test",
     "preference_effect",
     "preference_regression",
     "ranking_quality",
     "rate_differences",
+    "rates_of",
     "reciprocal_rank_fusion",
     "seed_stability",
     "shapley_r2",
     "split_rows",
     "stratified_effect",
     "stratified_rate_differences",
+    "top_pairs",
     "trend_shape",
     "variance_inflation",
     "wald_test",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_array, csr_matrix, hstack
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_same_length, finite_vector, number_labels
@@ -19,8 +19,8 @@ class ClusteredSums:
     """Sum of weight x value, shape (n_columns,)."""
     variance: NDArray[np.float64]
     """Cluster-robust, shape (n_columns,)."""
-    df: float
-    """Degrees of freedom: by how many groups count as many of one size, at least 1."""
+    df: NDArray[np.float64]
+    """Degrees of freedom, at least 1, shape (n_columns,): as of how many groups of one size."""
     n_groups: int
 
 
@@ -30,6 +30,7 @@ def clustered_sums(
     *,
     groups: ArrayLike,
     cells: ArrayLike | None = None,
+    slope: ArrayLike | None = None,
 ) -> ClusteredSums:
     """Return weighted sums of columns, uncertain by how much groups of documents differ.
 
@@ -43,14 +44,15 @@ def clustered_sums(
         groups: Documents of one label are not independent, shape (n,); at least two labels.
         cells: Documents of a cell have one expected value, which the group's sums are compared
             with, shape (n,); None: all have the same.
+        slope: What the expected value is linear in beside, shape (n,); None: nothing.
 
     Raises:
         InputError: Lengths differ, a label is missing, a weight is not finite, or there are fewer
             than two groups.
 
     Source: Liang and Zeger 1986, Biometrika 73, 13-22 (the variance, with the factor G/(G-1));
-    Satterthwaite 1946, Biometrics Bull. 2, 110-114, for groups of unequal weight, as in Carter,
-    Schnepel and Steigerwald 2017, Rev. Econ. Stat. 99, 698-709 (effective number of clusters).
+    Satterthwaite 1946, Biometrics Bull. 2, 110-114, for groups of unequal weight that are as alike
+    within as is found, as in Imbens and Kolesar 2016, Rev. Econ. Stat. 98, 701-712.
     """
     c = finite_vector(weights, name="weights")
     check_same_length(values.shape[0], c, name="weights")
@@ -64,37 +66,64 @@ def clustered_sums(
             f"{c.size} documents are in {n_groups} group: how much groups differ cannot be judged "
             "from fewer than two; group by something finer, or leave the groups out"
         )
-    sums, squares = _sums_and_squares(values, c, of_group, of_cell, n_groups)
-    in_group = np.bincount(of_group, weights=np.abs(c)) ** 2
-    df = max(1.0, float(in_group.sum() ** 2 / (in_group**2).sum()) - 1.0)
-    return ClusteredSums(sums, squares * n_groups / (n_groups - 1.0), df, n_groups)
+    basis = csr_array((np.ones(c.size), (np.arange(c.size), of_cell)))
+    if slope is not None:
+        along = finite_vector(slope, name="slope")
+        check_same_length(c.size, along, name="slope")
+        basis = csr_array(hstack([basis, csr_array(along[:, None])]))
+    sums, squares = _sums_and_squares(values, c, of_group, basis, n_groups)
+    n_lost = 1.0 + (slope is not None)
+    df = _degrees(values, squares, c, of_group) - n_lost
+    factor = n_groups / max(1.0, n_groups - n_lost)
+    return ClusteredSums(sums, squares * factor, np.maximum(df, 1.0), n_groups)
+
+
+def _degrees(
+    values: csr_matrix | csr_array,
+    squares: NDArray[np.float64],
+    c: NDArray[np.float64],
+    of_group: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return how many groups of one size would be as uncertain, of each column.
+
+    A group adds to the variance by its documents, and by how alike they are times the square of
+    its weight; how alike is what makes these add up to the variance that was found.
+    """
+    n, n_columns = values.shape
+    total = np.bincount(values.indices, weights=values.data, minlength=n_columns)
+    square = np.bincount(values.indices, weights=values.data**2.0, minlength=n_columns)
+    spread = square / n - (total / n) ** 2
+    own = np.bincount(of_group, weights=c**2)
+    shared = np.maximum(np.bincount(of_group, weights=np.abs(c)) ** 2 - own, 0.0)
+    excess = np.divide(squares, spread, out=np.zeros(n_columns), where=spread > 0.0) - own.sum()
+    alike = np.clip(excess / max(float(shared.sum()), 1e-300), 0.0, 1.0)
+    whole = own.sum() + alike * shared.sum()
+    fourth = own @ own + 2.0 * alike * (own @ shared) + alike**2 * (shared @ shared)
+    return np.asarray(np.divide(whole**2, fourth, out=np.ones(n_columns), where=fourth > 0.0))
 
 
 def _sums_and_squares(
     values: csr_matrix | csr_array,
     c: NDArray[np.float64],
     of_group: NDArray[np.int64],
-    of_cell: NDArray[np.int64],
+    basis: csr_array,
     n_groups: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sums, and the sum over groups of (its sum less what its cells lead to expect)^2.
+    """Return the sums, and the sum over groups of (its sum less what is expected)^2.
 
-    The square is multiplied out, so that nothing of shape (n_groups, n_columns) is made dense.
+    Expected is the least-squares fit of each column on the basis, shape (n, n_basis). The square
+    is multiplied out, so that nothing of shape (n_groups, n_columns) is made dense.
     """
     n, n_columns = values.shape
-    rows = np.arange(n)
-    n_cells = int(of_cell.max()) + 1
-    sizes = np.bincount(of_cell, minlength=n_cells).astype(np.float64)
-    to_cells = csr_array((1.0 / sizes[of_cell], (of_cell, rows)), shape=(n_cells, n))
-    means = np.asarray((to_cells @ values).toarray(), np.float64)  # (n_cells, n_columns)
-    to_groups = csr_array((c, (of_group, rows)), shape=(n_groups, n))
+    products = np.asarray((basis.T @ values).toarray(), np.float64)  # (n_basis, n_columns)
+    fitted = np.linalg.pinv((basis.T @ basis).toarray(), hermitian=True) @ products
+    to_groups = csr_array((c, (of_group, np.arange(n))), shape=(n_groups, n))
     found = csr_array(to_groups @ values)  # (n_groups, n_columns)
-    share = csr_array((c, (of_group, of_cell)), shape=(n_groups, n_cells))
-    share.sum_duplicates()
+    share = (to_groups @ basis).toarray()  # (n_groups, n_basis)
+    crossed = (found.T @ share).T  # (n_basis, n_columns)
     squared = np.bincount(found.indices, weights=found.data**2.0, minlength=n_columns)
-    crossed = np.asarray((share.T @ found).toarray())  # (n_cells, n_columns)
-    both = np.asarray((share.T @ share).toarray())
-    squared = squared - 2.0 * (means * crossed).sum(axis=0) + (means * (both @ means)).sum(axis=0)
+    squared = squared - 2.0 * (fitted * crossed).sum(axis=0)
+    squared = squared + (fitted * (share.T @ share @ fitted)).sum(axis=0)
     sums = np.bincount(found.indices, weights=found.data, minlength=n_columns)
     return sums.astype(np.float64), np.maximum(squared, 0.0)
 
@@ -127,8 +156,8 @@ def compare_clustered(
     value = np.sum([part.value for part in parts], axis=0)
     variance = np.sum([part.variance for part in parts], axis=0)
     spread = np.sum([part.variance**2 / part.df for part in parts], axis=0)
-    fewest = min(part.df for part in parts)
-    df = np.divide(variance**2, spread, out=np.full(value.shape, fewest), where=spread > 0.0)
+    fewest = np.min([part.df for part in parts], axis=0)
+    df = np.divide(variance**2, spread, out=fewest.copy(), where=spread > 0.0)
     error = np.sqrt(np.maximum(variance, least))
     t = np.divide(value, error, out=np.zeros_like(value), where=error > 0.0)
     half = stats.t.ppf(0.5 + level / 2.0, df) * error

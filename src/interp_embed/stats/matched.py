@@ -48,7 +48,7 @@ def stratified_rate_differences(
     m, n = (whole_numbers(x, name=k) for x, k in ((n_first, "n_first"), (n_second, "n_second")))
     _check(a, b, m, n)
     used = (m > 0) & (n > 0)
-    a, b = a[used].astype(np.float64), b[used].astype(np.float64)
+    hits_a, hits_b = a[used].astype(np.float64), b[used].astype(np.float64)
     sizes_a, sizes_b = m[used, None].astype(np.float64), n[used, None].astype(np.float64)
     total = sizes_a + sizes_b
     weight = float((sizes_a * sizes_b / total).sum())
@@ -58,13 +58,13 @@ def stratified_rate_differences(
         return RateDifferences(
             unknown, unknown, unknown, unknown, np.full(a.shape[1], ""), documents, "klingenberg"
         )
-    value = ((sizes_b * a - sizes_a * b) / total).sum(axis=0) / weight
-    low, high = _interval(value, a, b, sizes_a, sizes_b, level)
+    value = ((sizes_b * hits_a - sizes_a * hits_b) / total).sum(axis=0) / weight
+    low, high = _interval(value, hits_a, hits_b, sizes_a, sizes_b, level)
     return RateDifferences(
         value=value,
         low=low,
         high=high,
-        p=_cmh_p(a, b, sizes_a, sizes_b),
+        p=_cmh_p(hits_a, hits_b, sizes_a, sizes_b),
         test=np.full(value.shape, "cmh"),
         n=documents,
         interval="klingenberg",

@@ -174,6 +174,33 @@ def _ratio(
     return np.asarray(counts / np.where(n > 0, n, np.nan), dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Rates with Wilson's intervals, one or many; NaN where there are no documents."""
+
+    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def rates_of(hits: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Rates:
+    """Return rates with Wilson's intervals, as ``wilson_interval`` for many counts at once.
+
+    Args:
+        hits: Documents with a property, any shape.
+        n: Documents, of a shape that fits.
+        level: Confidence level in (0, 1).
+
+    Raises:
+        InputError: A count is negative, no whole number or above its n, or shapes do not fit.
+    """
+    check_level(level)
+    counts, sizes = _fitting(hits=hits, n=n)
+    if (counts > sizes).any():
+        raise InputError(f"hits has counts above n: {int((counts > sizes).sum())} of them")
+    return Rates(*_wilson(counts, sizes, level))
+
+
 def _wilson(hits: NDArray[np.int64], n: NDArray[np.int64], level: float) -> NDArray[np.float64]:
     """Return rate, low and high, stacked; NaN where n is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):

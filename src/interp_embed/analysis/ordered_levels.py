@@ -1,0 +1,146 @@
+"""Levels in an order, such as years or versions: read, checked, and joined where there are many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from interp_embed.errors import InputError
+
+MOST_SHOWN = 20
+"""Levels shown one by one; more are joined ..."""
+_JOINED = 10
+"""... into so many, with about as many documents each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrderedLevels:
+    """The level of each document, as numbers whose order counts."""
+
+    rows: NDArray[np.int64]
+    """Documents that have one, by place, shape (n,)."""
+    values: NDArray[np.float64]
+    """Their levels, shape (n,)."""
+    shown: NDArray[np.int64]
+    """Number of the level each is shown in, from 0, shape (n,)."""
+    names: tuple[str, ...]
+    """Of the levels shown."""
+    middles: NDArray[np.float64]
+    """Mean level of the documents of each level shown."""
+    n_missing: int
+    """Documents without a level."""
+    n_levels: int
+    """Different levels, before any were joined."""
+
+
+def read_levels(
+    levels: ArrayLike, n_documents: int, *, order: Sequence[object] | None = None
+) -> OrderedLevels:
+    """Return the levels of documents; those without one are left out.
+
+    Args:
+        levels: Numbers, dates, an ordered categorical, or words with ``order``, shape
+            (n_documents,).
+        n_documents: How many there are.
+        order: All words, the lowest first.
+
+    Raises:
+        InputError: Lengths differ, words have no order or are not in it, a number is infinite, or
+            fewer than two levels have documents.
+    """
+    column = levels if isinstance(levels, pd.Series) else pd.Series(levels)
+    if len(column) != n_documents:
+        raise InputError(f"there are {len(column)} levels for {n_documents} documents")
+    values, words = _as_numbers(column.reset_index(drop=True), order)
+    rows = np.flatnonzero(~np.isnan(values))
+    known = values[rows]
+    distinct, number = np.unique(known, return_inverse=True)
+    if distinct.size < 2:
+        told = f"all {rows.size} are {words(float(distinct[0]))}" if distinct.size else "none has"
+        raise InputError(
+            f"a trend needs at least two levels, but of {n_documents} documents {told}"
+            + ("" if distinct.size else " a level")
+        )
+    if distinct.size <= MOST_SHOWN:
+        shown, names = number, [words(float(value)) for value in distinct]
+    else:
+        shown, names = _join(number, distinct, words)
+    counts = np.bincount(shown)
+    return OrderedLevels(
+        rows=rows,
+        values=known,
+        shown=shown,
+        names=tuple(names),
+        middles=np.bincount(shown, weights=known) / counts,
+        n_missing=n_documents - rows.size,
+        n_levels=distinct.size,
+    )
+
+
+class _Words:
+    """Names levels."""
+
+    def __init__(self, names: Sequence[str] = (), *, dates: bool = False) -> None:
+        self._names, self._dates = names, dates
+
+    def __call__(self, value: float) -> str:
+        if self._names:
+            return self._names[int(value)]
+        if self._dates:
+            return pd.Timestamp(int(value)).date().isoformat()
+        return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
+
+
+def _as_numbers(
+    column: "pd.Series[Any]", order: Sequence[object] | None
+) -> tuple[NDArray[np.float64], _Words]:
+    if order is None and isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        order = column.cat.categories.tolist()
+    if order is not None:
+        return _ranks(column, list(order))
+    if pd.api.types.is_datetime64_any_dtype(column):
+        stamps = pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[ns]")
+        values = stamps.astype("int64").to_numpy(np.float64)
+        return np.where(stamps.isna(), np.nan, values), _Words(dates=True)
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").to_numpy(np.float64)
+    wrong = column[np.isnan(numbers) & column.notna().to_numpy()]
+    if len(wrong):
+        raise InputError(
+            f"{len(wrong)} levels are no numbers, such as {wrong.iloc[0]!r}; give their order with "
+            "order=, the lowest first"
+        )
+    if np.isinf(numbers).any():
+        raise InputError(f"{int(np.isinf(numbers).sum())} levels are infinite; leave them out")
+    return numbers, _Words()
+
+
+def _ranks(column: "pd.Series[Any]", order: list[object]) -> tuple[NDArray[np.float64], _Words]:
+    if len(set(order)) < len(order):
+        raise InputError("order names a level twice; give each once, the lowest first")
+    rank = {name: place for place, name in enumerate(order)}
+    plain = column.astype(object)
+    unknown = [value for value in plain[plain.notna()].unique() if value not in rank]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} levels are not in order=, such as {unknown[0]!r}; name all of them"
+        )
+    values = np.array([rank.get(value, np.nan) for value in plain], np.float64)
+    return values, _Words([str(name) for name in order])
+
+
+def _join(
+    number: NDArray[np.int64], distinct: NDArray[np.float64], words: _Words
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the joined level of each document, and the names of these."""
+    below = np.cumsum(np.bincount(number)) / number.size
+    middle = below - np.bincount(number) / number.size / 2.0
+    joined = np.unique((middle * _JOINED).astype(np.int64), return_inverse=True)[1]
+    names = []
+    for level in range(int(joined.max()) + 1):
+        own = distinct[joined == level]
+        first, last = words(float(own[0])), words(float(own[-1]))
+        names.append(first if first == last else f"{first} to {last}")
+    return joined[number], names

@@ -1,0 +1,70 @@
+"""A question as features that the user may edit, for the commands that take one."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from interp_embed.cli.data_source import DataSource, numbers_of
+from interp_embed.cli.grouped import grouped_options
+from interp_embed.errors import InputError
+
+if TYPE_CHECKING:
+    from interp_embed.analysis import FeatureQuery
+    from interp_embed.dataset import Dataset
+    from interp_embed.interpret import LLMRoles
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """Edits of the features found for a question, as given."""
+
+    drop: str | None
+    add: str | None
+
+    def check(self, source: DataSource) -> None:
+        """Check that the features are there.
+
+        Raises:
+            InputError: One is no number or out of range.
+        """
+        for given, option in ((self.drop, "--drop"), (self.add, "--add")):
+            source.check_features(numbers_of(given, option=option), option=option)
+
+    def query(
+        self, dataset: "Dataset", text: str | None, *, roles: "LLMRoles | None"
+    ) -> "FeatureQuery | None":
+        """Return the edited features of a question; None where nothing is edited.
+
+        Raises:
+            InputError: A feature to drop is not among those found, or one to add is.
+        """
+        gone, more = (
+            numbers_of(given, option=option)
+            for given, option in ((self.drop, "--drop"), (self.add, "--add"))
+        )
+        if not gone and not more:
+            return None
+        from interp_embed.analysis import FeatureQuery
+
+        labels = dataset.feature_labels()
+        if text is None:
+            if gone:
+                raise InputError("--drop takes features out of those found for a query: give one")
+            return FeatureQuery.of(more, labels=labels)
+        query = dataset.find_features(text, llm=roles)
+        query = query.drop(*gone) if gone else query
+        for feature in more:
+            query = query.add(feature, label=labels.get(feature))
+        return query
+
+
+query_options = grouped_options(
+    QueryOptions,
+    "edits",
+    (
+        click.option("--drop", metavar="3,5", help="Leave these features out of the query."),
+        click.option("--add", metavar="7", help="Take these features into the query."),
+    ),
+)
+"""Add ``--drop`` and ``--add``; the command gets them as ``edits``."""

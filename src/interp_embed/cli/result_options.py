@@ -1,0 +1,110 @@
+"""Where the result of an analysis goes: a table on the terminal, CSV, JSON, a folder."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from interp_embed.cli.folder import claim_folder
+from interp_embed.cli.grouped import grouped_options
+from interp_embed.cli.result_table import print_sentences, print_table
+from interp_embed.errors import InputError
+
+if TYPE_CHECKING:
+    from interp_embed.report import Evidence
+    from interp_embed.report.analysis_record import Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """Where a result goes, as given."""
+
+    out: Path | None
+    overwrite: bool
+    as_json: bool
+    as_csv: bool
+    show: int
+    quiet: bool
+
+    def check(self, name: str) -> None:
+        """Check that a result can go where it is to go; make the folder.
+
+        Raises:
+            InputError: Two forms are asked for, or the folder cannot be used.
+        """
+        if self.as_json and self.as_csv:
+            raise InputError("--json and --csv are two forms of one output: leave one out")
+        if self.out is not None:
+            from interp_embed.report.analysis_files import ANALYSIS_FILES
+
+            claim_folder(
+                self.out,
+                ours=ANALYSIS_FILES,
+                results={f"{name}.{kind}" for kind in ("csv", "json", "svg")},
+                overwrite=self.overwrite,
+            )
+
+    @property
+    def progress(self) -> bool:
+        """Whether bars are shown."""
+        return not self.quiet
+
+
+_OPTIONS = (
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Write the whole table, a record and report.html there; the report shows all analyses "
+        "of the folder.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace this analysis in the folder."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
+    click.option("--csv", "as_csv", is_flag=True, help="Print the whole table as CSV."),
+    click.option(
+        "--show", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print."
+    ),
+    click.option("--quiet", is_flag=True, help="No progress bars."),
+)
+
+result_options = grouped_options(ResultOptions, "result", _OPTIONS)
+"""Add ``--out`` and what goes with it; the command gets them as ``result``."""
+
+
+def hand_over(
+    found: "Analysis",
+    options: ResultOptions,
+    *,
+    name: str,
+    evidence: Mapping[str, Sequence["Evidence"]] | None = None,
+) -> None:
+    """Print a result in the form asked for, and write its files."""
+    from interp_embed.report.analysis_files import table_csv, write_analysis
+    from interp_embed.report.analysis_record import analysis_record, json_text
+
+    command = shlex.join(["interp-embed", *sys.argv[1:]])
+    if options.as_json:
+        record = analysis_record(found, name, command=command, evidence=evidence)
+        click.echo(json_text(record), nl=False)
+    elif options.as_csv:
+        click.echo(table_csv(found.to_frame()), nl=False)
+    else:
+        print_sentences(found.summary())
+        print_table(found, name, n_rows=options.show)
+    if options.out is not None:
+        files = write_analysis(found, options.out, name=name, command=command, evidence=evidence)
+        click.echo(f"\nReport:  {files.report}\nTable:   {files.table}", err=True)
+
+
+def check_level(level: float) -> None:
+    """Check a significance level.
+
+    Raises:
+        InputError: It is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"--level must be between 0 and 1, such as 0.05, got {level:g}")

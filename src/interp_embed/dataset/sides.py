@@ -1,0 +1,93 @@
+"""The documents that a comparison reads, from one data set or from several."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_embed.analysis import EncodedDocuments
+from interp_embed.dataset.contents import Contents
+from interp_embed.dataset.encoded import Firing, cuts_for, load_entries
+from interp_embed.dataset.groups import Groups
+from interp_embed.errors import InputError
+from interp_embed.tables import require_column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set as a comparison sees it."""
+
+    contents: Contents
+    labels: Mapping[int, str]
+    of_documents: bool
+    """Whether its activations are of whole documents."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoSides:
+    """Two groups of documents with activations."""
+
+    first: EncodedDocuments
+    second: EncodedDocuments
+    names: tuple[str, str]
+
+
+def split_by(source: Source, groups: Groups, *, firing: Firing | None) -> TwoSides:
+    """Return two groups of the documents of one data set."""
+    whole = load_documents(source, firing=firing)
+    sides = []
+    for name, positions in zip(groups.names, (groups.first, groups.second), strict=True):
+        kept = positions[~np.isin(positions, [*whole.missing])]
+        if not len(kept):
+            raise InputError(f"none of the {len(positions)} documents of {name!r} has activations")
+        sides.append(whole.take(np.searchsorted(whole.positions, kept)))
+    return TwoSides(sides[0], sides[1], groups.names)
+
+
+def load_documents(source: Source, *, firing: Firing | None) -> EncodedDocuments:
+    """Return the documents of a data set that have activations."""
+    cuts = cuts_for(firing, [source.contents], of_documents=source.of_documents)
+    return load_entries(
+        source.contents, labels=source.labels, of_documents=source.of_documents, cuts=cuts
+    ).documents
+
+
+def load_together(
+    sources: Mapping[str, Source], *, firing: Firing | None
+) -> dict[str, EncodedDocuments]:
+    """Return the documents of several data sets, a feature firing in all of them above one cut."""
+    of_documents = any(source.of_documents for source in sources.values())
+    contents = [source.contents for source in sources.values()]
+    cuts = cuts_for(firing, contents, of_documents=of_documents)
+    return {
+        name: load_entries(
+            source.contents, labels=source.labels, of_documents=source.of_documents, cuts=cuts
+        ).documents
+        for name, source in sources.items()
+    }
+
+
+def column_of(documents: EncodedDocuments, name: str | None, *, purpose: str) -> Any:  # noqa: ANN401
+    """Return a column of the user's table of some documents; None for None."""
+    if name is None:
+        return None
+    assert documents.metadata is not None  # noqa: S101 - load_entries gives it
+    return require_column(documents.metadata, name, purpose=purpose).to_numpy(dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCounts:
+    """In how many documents of a stored data set each feature fires, without a scan."""
+
+    count: NDArray[np.int64]
+    n_documents: int
+
+
+def stored_counts(contents: Contents) -> WholeCounts | None:
+    """Return the counts kept with a data set; None where only some of its documents are shown."""
+    if not contents.is_whole:
+        return None
+    stats, status = contents.store.stats(), contents.store.status()
+    return WholeCounts(stats.count, stats.n_documents - status.n_failed)

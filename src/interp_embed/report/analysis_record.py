@@ -1,0 +1,152 @@
+"""An analysis as plain values: what a report shows of it, and where it came from."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from interp_embed._files import read_json
+from interp_embed.errors import StoredFileError
+from interp_embed.plots.characters import visible
+from interp_embed.records import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+ANALYSES = ("diff", "trend", "correlate", "cluster", "search", "duplicates")
+"""In the order in which a report shows them."""
+ANALYSIS_FORMAT = "interp-embed analysis"
+_VERSION = 1
+_MOST_ROWS = 200
+_LONGEST_TEXT = 4_000
+_EXTRA_FRAMES = {"verified": "verified_frame", "linked": "linked_frame"}
+"""Second tables by name, and the method of a result that makes each."""
+
+
+class Analysis(Protocol):
+    """What every result of an analysis can say of itself."""
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return its table."""
+
+    def summary(self) -> str:
+        """Return what was found, in sentences."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return everything as plain values."""
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A document that shows what a row of the table stands for."""
+
+    row: int
+    """Position of the document in its data set."""
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+    """Characters to be marked."""
+    note: str = ""
+
+
+def analysis_record(
+    result: Analysis,
+    name: str,
+    *,
+    command: str = "",
+    evidence: Mapping[str, Sequence[Evidence]] | None = None,
+) -> dict[str, Json]:
+    """Return a result as a dict of plain JSON values, which :func:`render_analyses` shows.
+
+    Args:
+        result: Of an analysis.
+        name: One of :data:`ANALYSES`.
+        command: What was asked, as it was typed.
+        evidence: Documents by the feature (or cluster) they stand for.
+    """
+    frame = result.to_frame()
+    tables = {
+        key: _rows(getattr(result, method)())
+        for key, method in _EXTRA_FRAMES.items()
+        if hasattr(result, method) and getattr(result, key, True) is not None
+    }
+    record = {
+        "format": ANALYSIS_FORMAT,
+        "format_version": _VERSION,
+        "analysis": name,
+        "command": command,
+        "summary": result.summary(),
+        "n_rows": len(frame),
+        "rows": _rows(frame),
+        "tables": tables,
+        "evidence": {
+            key: [
+                {"row": one.row, "text": one.text, "spans": one.spans, "note": one.note}
+                for one in shown
+            ]
+            for key, shown in (evidence or {}).items()
+        },
+        "result": result.to_json(),
+    }
+    return plain(record)  # type: ignore[no-any-return]
+
+
+def read_analysis(path: Path) -> dict[str, Any]:
+    """Return a record as it was written.
+
+    Raises:
+        StoredFileError: The file is missing, damaged, of a later version, or something else.
+    """
+    record = read_json(path)
+    if not isinstance(record, dict) or record.get("format") != ANALYSIS_FORMAT:
+        raise StoredFileError(f"{path} is not an analysis of interp-embed; choose another folder")
+    version = record.get("format_version")
+    if version != _VERSION:
+        raise StoredFileError(
+            f"{path} has format version {version}, this library reads {_VERSION}: run the analysis "
+            "again, or install another version of interp-embed"
+        )
+    lacking = {"analysis", "summary", "rows", "tables", "evidence", "result"} - set(record)
+    if lacking or record["analysis"] not in ANALYSES:
+        raise StoredFileError(f"{path} does not make sense; run the analysis again")
+    return record
+
+
+def json_text(record: Mapping[str, Json]) -> str:
+    """Return a record as the text of a JSON file."""
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON is any
+    """Return plain JSON values: NumPy's made Python's, NaN made None, half characters shown."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {visible(str(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | np.ndarray | set | frozenset):
+        return [plain(item) for item in value]
+    return None if value != value else visible(str(value))
+
+
+def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    kept = frame.head(_MOST_ROWS)
+    return [
+        {str(key): _cut(value) for key, value in row.items()} for row in kept.to_dict("records")
+    ]
+
+
+def _cut(value: object) -> object:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
