@@ -350,9 +350,8 @@ def _text(query: str | FeatureQuery) -> str:
 
 
 def _matched(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Set the scores of documents without a match, which are 0, to -inf."""
-    scores[scores <= 0] = -np.inf
-    return scores
+    """Return the scores with those of documents without a match, which are 0, as -inf."""
+    return np.where(scores > 0, scores, np.float32(-np.inf))
 
 
 def _columns(

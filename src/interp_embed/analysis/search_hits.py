@@ -19,11 +19,12 @@ N_RERANKED = 50
 
 def first_documents(scores: NDArray[np.floating[Any]], k: int) -> NDArray[np.int64]:
     """Return the positions of the k highest scores, equal ones in order, -inf left out."""
-    n = len(scores)
-    least = np.partition(scores, n - k)[n - k] if k < n else -np.inf
-    above = scores > -np.inf if least == -np.inf else scores >= least
-    ranked = np.flatnonzero(above)
-    return ranked[np.lexsort((ranked, -scores[ranked]))][:k]
+    ranked = np.flatnonzero(scores > -np.inf)
+    found = scores[ranked]
+    if len(ranked) > k:
+        above = found >= np.partition(found, len(ranked) - k)[len(ranked) - k]
+        ranked, found = ranked[above], found[above]
+    return ranked[np.lexsort((ranked, -found))][:k]
 
 
 def ranks_of(

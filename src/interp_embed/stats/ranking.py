@@ -161,12 +161,12 @@ def descending_ranks(scores: ArrayLike, *, depth: int | None = None) -> NDArray[
         raise InputError(f"depth must be at least 1, but got {depth}")
     values = _scores(scores)
     ranks = np.full(values.size, np.inf)
-    least = -np.inf
-    if depth is not None and values.size > depth:
-        least = np.partition(values, values.size - depth)[values.size - depth]
-    ranked = np.flatnonzero(values > -np.inf if least == -np.inf else values >= least)
+    ranked = np.flatnonzero(values > -np.inf)
     if depth is not None and ranked.size > depth:
-        ranked = ranked[values[ranked] > least]
+        found = values[ranked]
+        least = np.partition(found, ranked.size - depth)[ranked.size - depth]
+        above = found >= least
+        ranked = ranked[above if np.count_nonzero(above) <= depth else found > least]
     if ranked.size == 0:
         return ranks
     falling, group = np.unique(-values[ranked], return_inverse=True)
