@@ -14,24 +14,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from _validity_cluster import cluster_rows
+from _validity_correlate import correlation_rows, listed_npmi_rows
+from _validity_diff import diff_rows, group_trend_rows
 from _validity_errors import error_rows, strata_rows
 from _validity_null import null_rows, preference_rows
 from _validity_pairs import difference_rows, npmi_rows, pair_rows, trend_rows
 from _validity_planted import planted_rows, recovery_rows, stability_rows, yelp_rows
 from _validity_rows import FULL, QUICK, Row, Sizes, write_markdown
+from _validity_search import search_rows
 
 EXPERIMENTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "X1": recovery_rows,
     "X2": planted_rows,
     "X3": yelp_rows,
-    "X5": pair_rows,
-    "X6": npmi_rows,
+    "X5": lambda sizes: [*pair_rows(sizes), *correlation_rows(sizes)],
+    "X6": lambda sizes: [*npmi_rows(sizes), *listed_npmi_rows(sizes)],
     "X7": null_rows,
     "X8": preference_rows,
-    "X9": difference_rows,
+    "X9": lambda sizes: [*difference_rows(sizes), *diff_rows(sizes)],
     "X10": error_rows,
     "X11": strata_rows,
-    "X14": trend_rows,
+    "X12": search_rows,
+    "X13": cluster_rows,
+    "X14": lambda sizes: [*trend_rows(sizes), *group_trend_rows(sizes)],
     "X15": stability_rows,
 }
 DOCUMENT = Path(__file__).parents[1] / "docs" / "validity.md"

@@ -332,32 +332,59 @@ def sae(name, pool="max"):
     return {"source": {"sae": name, "pooling": pool}}
 
 
+SAME = encode(np.ones((5, 2)), **sae("a"))
+TWO_KEYS = ("pair_first", "pair_second")
+TWO_GROUPS = ("groups_first", "groups_second")
+
+
 @pytest.mark.parametrize(
     ("second", "given", "message"),
     [
         (encode(np.ones((5, 2)), **sae("b")), {}, "not made in the same way .sae: a and b"),
         (encode(np.ones((5, 2)), **sae("a", "sum")), {}, "pooling: max and sum"),
         (encode(np.ones((5, 3)), **sae("a")), {}, "different SAEs, of 2 and 3 features"),
-        (encode(np.ones((5, 2)), **sae("a"), cuts=np.ones(2, np.float32)), {}, "cuts. differ for 2"),
+        (
+            encode(np.ones((5, 2)), **sae("a"), cuts=np.ones(2, np.float32)),
+            {},
+            "cuts. differ for 2",
+        ),
         (encode(np.ones((0, 2)), **sae("a")), {}, "'new' has no documents"),
-        (encode(np.ones((5, 2)), **sae("a")), {"pair_first": range(5)}, "keys of the second group are missing"),
-        (encode(np.ones((5, 2)), **sae("a")), {"pair_first": range(4), "pair_second": range(5)},
-         "pairing key of 'old' has 4 values for 5 documents"),
-        (encode(np.ones((5, 2)), **sae("a")), {"pair_first": [1, 2, 3, 4, 5], "pair_second": [1, 2, 3, None, 5]},
-         "pairing key of 'new' is missing in 1 of 5 documents, such as document 3"),
-        (encode(np.ones((5, 2)), **sae("a")), {"pair_first": [1, 2, 2, 4, 5], "pair_second": range(5)},
-         "pairing key of 'old' has 1 values more than once, such as 2"),
-        (encode(np.ones((5, 2)), **sae("a")), {"pair_first": range(5), "pair_second": range(10, 15)},
-         "no pairing key is in both groups"),
-        (encode(np.ones((5, 2)), **sae("a")), {"groups_first": [1] * 5, "groups_second": [2, 2, 2, 2, np.nan]},
-         "groups of 'new' is missing in 1 of 5"),
-        (encode(np.ones((5, 2)), **sae("a")), {"groups_first": [1] * 5, "groups_second": range(2, 7)},
-         "5 documents are in 1 group"),
-        (encode(np.ones((5, 2)), **sae("a")), {"min_support": 0}, "min_support must be at least 1, got 0"),
-        (encode(np.ones((5, 2)), **sae("a")), {"level": 1.0}, "level must lie between 0 and 1"),
-        (encode(np.ones((5, 2)), **sae("a")), {"correction": "fdr"}, "correction must be one of bh, by"),
+        (SAME, {"pair_first": range(5)}, "keys of the second group are missing"),
+        (
+            SAME,
+            dict(zip(TWO_KEYS, (range(4), range(5)), strict=True)),
+            "pairing key of 'old' has 4 values for 5 documents",
+        ),
+        (
+            SAME,
+            dict(zip(TWO_KEYS, ([1, 2, 3, 4, 5], [1, 2, 3, None, 5]), strict=True)),
+            "pairing key of 'new' is missing in 1 of 5 documents, such as document 3",
+        ),
+        (
+            SAME,
+            dict(zip(TWO_KEYS, ([1, 2, 2, 4, 5], range(5)), strict=True)),
+            "pairing key of 'old' has 1 values more than once, such as 2",
+        ),
+        (
+            SAME,
+            dict(zip(TWO_KEYS, (range(5), range(10, 15)), strict=True)),
+            "no pairing key is in both groups",
+        ),
+        (
+            SAME,
+            dict(zip(TWO_GROUPS, ([1] * 5, [2, 2, 2, 2, np.nan]), strict=True)),
+            "groups of 'new' is missing in 1 of 5",
+        ),
+        (
+            SAME,
+            dict(zip(TWO_GROUPS, ([1] * 5, range(2, 7)), strict=True)),
+            "5 documents are in 1 group",
+        ),
+        (SAME, {"min_support": 0}, "min_support must be at least 1, got 0"),
+        (SAME, {"level": 1.0}, "level must lie between 0 and 1"),
+        (SAME, {"correction": "fdr"}, "correction must be one of bh, by"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_with_the_reason(second, given, message):
     first = encode(np.ones((5, 2)), **sae("a"))
 
@@ -399,3 +426,42 @@ def test_bad_comparisons_with_many_are_refused(given, message):
 
     with pytest.raises(InputError, match=message):
         diff_against(target, **given)
+
+
+def test_what_the_decade_explains_is_no_difference_within_decades():
+    rng = np.random.default_rng(50)
+    decades = [rng.choice(["60s", "90s"], 600, p=p) for p in ([0.8, 0.2], [0.2, 0.8])]
+    rates = [np.where(d == "60s", 0.5, 0.1)[:, None] for d in decades]
+    first, second = (encode(rng.random((600, 1)) < rate) for rate in rates)
+    decades[0][:10] = "50s"
+
+    plain = diff_groups(first, second)
+    held = diff_groups(first, second, strata_first=decades[0], strata_second=decades[1])
+
+    assert plain.significant[0]
+    assert not held.significant[0]
+    assert abs(held.rates.difference[0]) < 0.06
+    assert "compared 1190 of 1200 documents, within 2 strata" in held.summary().casefold()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"strata_second": ["b"] * 5}, "no stratum has documents of both groups"),
+        ({"strata_second": ["a"] * 5, "match_length": True}, "strata go neither with pairs"),
+        ({"strata_second": ["a"] * 4}, "strata of 'second' has 4 values for 5 documents"),
+    ],
+)
+def test_bad_strata_are_refused(given, message):
+    documents = encode(np.ones((5, 2)))
+
+    with pytest.raises(InputError, match=message):
+        diff_groups(documents, documents, strata_first=["a"] * 5, **given)
+
+
+def test_the_plot_shows_every_tested_feature():
+    pytest.importorskip("matplotlib").use("Agg")
+
+    axes = diff_groups(*planted(11), names=("new", "old")).plot()
+
+    assert "new" in axes.get_xlabel()

@@ -44,7 +44,7 @@ def make_store(folder, *, n=N, m=M, source=None, labels=True, seed=0):
     header = Header(
         n_documents=n, n_features=m, rows_per_shard=n, text_field="text",
         documents_digest=documents_digest(texts),
-        source=source or {"kind": "embedding", "made": "by hand"}, tokens="none",
+        source=source or {"kind": "reader", "made": "by hand"}, tokens="none",
     )  # fmt: skip
     store = Store.create(folder, header, frame)
     fires = rng.random((n, m)) < 0.3
@@ -300,3 +300,61 @@ def test_places_of_marks_are_those_in_the_text():
     assert marked_spans("We shall see", "We <<shall>> <<see>>") == ((3, 8), (9, 12))
     assert marked_spans(text, "a << b >> <<c>> and << again") == ((10, 11),)
     assert marked_spans("one", "two") == ()
+
+
+def test_what_was_planted_is_found(speeches, tmp_path):
+    out = ("--out", tmp_path / "found", "--quiet")
+
+    found = run(*_at(A_DIFF, speeches), *out)
+    assert found.exit_code == 0, found.output
+    first = pd.read_csv(tmp_path / "found" / "diff.csv").iloc[0]
+    assert (first["feature"], first["significant"]) == (0, True)
+    assert re.search(r'mentions "sea" +0 +\+\d\d\.\d \[', found.output)
+
+    assert run("trend", speeches, "--by", "year", *out).exit_code == 0
+    first = pd.read_csv(tmp_path / "found" / "trend.csv").iloc[0]
+    assert (first["feature"], first["shape"]) == (1, "rising")
+
+    linked = run("correlate", speeches, "--columns", "party", *out)
+    assert linked.exit_code == 0, linked.output
+    assert re.search(r'mentions "sea" +0 +party +(Whig|Tory)', linked.output)
+    assert run("correlate", speeches, "--feature", 3, "--quiet").exit_code == 0
+
+    assert run("cluster", speeches, "--k", 2, *out).exit_code == 0
+    page = (tmp_path / "found" / "report.html").read_text("utf-8")
+    assert page.count('class="analysis"') == 4
+    assert "<script>" not in page
+
+
+def test_groups_of_a_table_that_cannot_be_paired_are_refused(speeches):
+    result = run(*_at(A_DIFF, speeches), "--pair-by", "party")
+
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_data_sets_of_different_saes_are_refused(speeches, tmp_path):
+    other = make_store(tmp_path / "other", source={"kind": "reader", "made": "otherwise"})
+
+    result = run("diff", speeches, other)
+
+    assert result.exit_code == 1
+    assert "made: by hand and otherwise" in result.output
+
+
+def test_copies_in_a_table_are_listed_without_encoding(table):
+    table.write_text('body\nWe sail at dawn\n"we sail, at dawn!"\nStay at home\n')
+
+    shown = run("duplicates", table, "--text", "body", "--csv")
+
+    assert shown.exit_code == 0, shown.output
+    assert pd.read_csv(io.StringIO(shown.output))["documents"].tolist() == ["0; 1"]
+    assert not table.with_name("posts-features").exists()
+
+
+def test_labels_are_found_by_their_words(speeches):
+    shown = CliRunner().invoke(main, ["search", str(speeches), "--labels", "question", "--csv"])
+
+    assert shown.exit_code == 0, shown.output
+    assert pd.read_csv(io.StringIO(shown.stdout))["feature"].tolist()[0] == 1

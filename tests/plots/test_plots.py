@@ -171,9 +171,10 @@ def test_documents_in_no_cluster_are_grey_and_not_in_the_legend(ax):
 def test_a_group_without_documents_is_a_gap_in_its_line(ax):
     rates = np.array([[0.1, math.nan, 0.3]])
 
-    trend_lines([1, 2, 3], rates, rates, rates, labels=["a"], xlabel="year", ax=ax)
+    trend_lines([1.0, 2.3333333333, 3], rates, rates, rates, labels=["a"], xlabel="year", ax=ax)
 
     assert np.isnan(ax.lines[0].get_ydata()[1])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2.33333", "3"]
     assert [text.get_text() for text in ax.texts] == ["a"]
 
 

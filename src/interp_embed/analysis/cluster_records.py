@@ -21,6 +21,8 @@ STABLE = 0.75
 """Mean Jaccard from which a cluster counts as stable (Hennig 2007)."""
 _WIDTH = 80
 _NAMED = 3
+_TELLING = 19
+"""Shuffles from which p can be .05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +231,14 @@ class Clusters:
         null = self.null
         if null.n == 0:
             return []
-        found = "more" if null.p_explained <= 0.05 else "no more"
+        if null.n < _TELLING:
+            found, why = "which is beside", f"{null.n} shuffles are too few for a verdict"
+        else:
+            found = "more than" if null.p_explained <= 0.05 else "no more than"
+            why = f"p = {null.p_explained:.2g}, {null.n} shuffles"
         return [
-            f"The clusters explain {null.explained:.1%} of the spread of documents, {found} than "
-            f"those of shuffled features ({null.explained_shuffled:.1%}, p = "
-            f"{null.p_explained:.2g}, {null.n} shuffles)."
+            f"The clusters explain {null.explained:.1%} of the spread of documents, {found} "
+            f"{null.explained_shuffled:.1%} of clusters of shuffled features ({why})."
         ]
 
     def to_json(self) -> dict[str, Json]:

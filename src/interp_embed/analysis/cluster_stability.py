@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.metrics import adjusted_rand_score
 
 from interp_embed.analysis.cluster_partition import FEW_STARTS, Method, make_space
 from interp_embed.analysis.cluster_rows import FiringRows, unit_rows
@@ -63,10 +62,10 @@ def resample(
                 continue
             found = space.cut(k, seed=own_seed, n_starts=FEW_STARTS)
             own = whole[place][sample.row_of]
-            agreement[number, place] = adjusted_rand_score(
-                np.repeat(own, sample.counts), np.repeat(found, sample.counts)
-            )
-            alike[place][number] = _best_jaccard(own, found, sample.counts, k)
+            both = np.zeros((k, int(found.max()) + 1))
+            np.add.at(both, (own, found), sample.counts)
+            agreement[number, place] = rand_index(both)
+            alike[place][number] = _best_jaccard(both)
     return Resampled(agreement, tuple(mean_known(values) for values in alike))
 
 
@@ -91,6 +90,27 @@ def explained_share(
     return between / total if total > 0 else 0.0
 
 
+def rand_index(both: NDArray[np.float64]) -> float:
+    """Return the adjusted Rand index of two divisions, from how many documents they share.
+
+    [[2, 0], [0, 2]] -> 1; [[1, 1], [1, 1]] -> -0.5
+
+    Args:
+        both: Documents in each cluster of the one and of the other, shape (k, m).
+
+    Source: Hubert and Arabie 1985, J. Classif. 2, 193-218.
+    """
+
+    def pairs(counts: NDArray[np.float64]) -> float:
+        return float((counts * (counts - 1.0)).sum() / 2.0)
+
+    together, first, second = pairs(both), pairs(both.sum(axis=1)), pairs(both.sum(axis=0))
+    total = pairs(both.sum(keepdims=True))
+    expected = first * second / total if total else 0.0
+    most = (first + second) / 2.0
+    return 1.0 if most == expected else (together - expected) / (most - expected)
+
+
 def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return means over the first axis of what is not NaN; NaN where nothing is."""
     known = np.isfinite(values)
@@ -108,13 +128,8 @@ def _draw(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.
     return np.bincount(row_of_document[chosen], minlength=len(counts)).astype(np.int64)
 
 
-def _best_jaccard(
-    own: NDArray[np.int64], found: NDArray[np.int64], counts: NDArray[np.int64], k: int
-) -> NDArray[np.float64]:
-    shape = (k, int(found.max()) + 1)
-    both = np.zeros(shape)
-    np.add.at(both, (own, found), counts)
+def _best_jaccard(both: NDArray[np.float64]) -> NDArray[np.float64]:
     in_own, in_found = both.sum(axis=1), both.sum(axis=0)
     either = in_own[:, None] + in_found[None, :] - both
-    best = np.divide(both, either, out=np.zeros(shape), where=either > 0).max(axis=1)
+    best = np.divide(both, either, out=np.zeros(both.shape), where=either > 0).max(axis=1)
     return np.where(in_own > 0, best, np.nan)

@@ -32,7 +32,7 @@ _WITH_EXAMPLES = 30
 _EXAMPLES = 2
 
 
-def diff_groups(
+def diff_groups(  # noqa: PLR0913 - the two groups' keys, and what is done with them
     first: EncodedDocuments,
     second: EncodedDocuments,
     *,
@@ -41,6 +41,8 @@ def diff_groups(
     pair_second: ArrayLike | None = None,
     groups_first: ArrayLike | None = None,
     groups_second: ArrayLike | None = None,
+    strata_first: ArrayLike | None = None,
+    strata_second: ArrayLike | None = None,
     match_length: bool = False,
     min_support: int = 10,
     level: float = 0.05,
@@ -66,6 +68,9 @@ def diff_groups(
         pair_second: Keys of the second group; documents whose key the other lacks are left out.
         groups_first: Documents of one label (author, parent) are not independent.
         groups_second: Of the second group; an author may be in both.
+        strata_first: What is held fixed, such as the decade: only documents of one label are
+            compared (Mantel-Haenszel difference); not with pairs or ``match_length``.
+        strata_second: Of the second group.
         match_length: Whether length is held fixed.
         min_support: Features that fire in fewer documents, of both groups together, are not
             tested.
@@ -89,6 +94,8 @@ def diff_groups(
         pair_second=pair_second,
         groups_first=groups_first,
         groups_second=groups_second,
+        strata_first=strata_first,
+        strata_second=strata_second,
         match_length=match_length,
     )
     plain_sides = sides

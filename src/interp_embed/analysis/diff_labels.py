@@ -1,5 +1,6 @@
 """Words for features that differ: the ones they have, or better ones from documents searched."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -132,6 +133,9 @@ def summarise_labels(
         k: The most concepts, >= 1.
         roles: The labelling model is asked.
 
+    Returns:
+        None of them where the answer could not be had or read; a warning says why.
+
     Raises:
         LLMError: The server cannot be used.
         Interrupted: Ctrl-C.
@@ -145,6 +149,11 @@ def summarise_labels(
     inquiry = ProposalInquiry(form)
     outcome = model.run([inquiry], Plan("Summing up", (inquiry.first_request(),)))[0]
     if not isinstance(outcome, ProposedConcepts):
+        warnings.warn(
+            f"{model.model} did not sum the differences up ({outcome}): the largest stand for them",
+            UserWarning,
+            stacklevel=2,
+        )
         return ()
     source = f"summary:{model.model}"
     return tuple(Label(NO_FEATURE, text, source, len(labels)) for text in outcome.concepts[:k])

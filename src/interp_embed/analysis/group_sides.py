@@ -97,6 +97,8 @@ def oppose(
     pair_second: ArrayLike | None = None,
     groups_first: ArrayLike | None = None,
     groups_second: ArrayLike | None = None,
+    strata_first: ArrayLike | None = None,
+    strata_second: ArrayLike | None = None,
     match_length: bool = False,
 ) -> Sides:
     """Return the comparison of two groups; arguments as in ``diff_groups``.
@@ -116,7 +118,15 @@ def oppose(
     groups = _both("groups", groups_first, groups_second)
     if groups is not None:
         sides = replace(sides, groups=_number_groups(sides, groups, names))
-    return _match(sides) if match_length else sides
+    strata = _both("strata", strata_first, strata_second)
+    if strata is None:
+        return _match(sides) if match_length else sides
+    if sides.paired or match_length:
+        raise InputError(
+            "strata go neither with pairs, which are alike already, nor with match_length, which "
+            "makes strata of its own; give one of the three"
+        )
+    return _divide(sides, strata, names)
 
 
 def _check_cuts(first: EncodedDocuments, second: EncodedDocuments) -> None:
@@ -188,6 +198,26 @@ def _pair(sides: Sides, keys: tuple[ArrayLike, ArrayLike], names: Names) -> Side
         sides, rows_first=paired, rows_second=place[paired].astype(np.int64), paired=True,
         notes=notes,
     )  # fmt: skip
+
+
+def _divide(sides: Sides, strata: tuple[ArrayLike, ArrayLike], names: Names) -> Sides:
+    """Return the comparison within strata that have documents of both groups."""
+    columns = [
+        as_keys(values, documents, what=f"strata of {name!r}").to_numpy(object)
+        for values, documents, name in zip(strata, (sides.first, sides.second), names, strict=True)
+    ]
+    shared = pd.Index(columns[0]).unique().intersection(pd.Index(columns[1]).unique(), sort=False)
+    if not len(shared):
+        raise InputError(
+            f"no stratum has documents of both groups: {names[0]!r} has strata such as "
+            f"{columns[0][0]!r}, {names[1]!r} such as {columns[1][0]!r}"
+        )
+    first, second = (shared.get_indexer(pd.Index(column)).astype(np.int64) for column in columns)
+    kept = sides.keep(first >= 0, second >= 0)
+    n_used, n = len(kept.rows_first) + len(kept.rows_second), len(first) + len(second)
+    told = f"compared {n_used} of {n} documents, within {len(shared)} strata"
+    numbers = first[first >= 0], second[second >= 0]
+    return replace(kept, strata=numbers, notes=(*sides.notes, told))
 
 
 def _number_groups(

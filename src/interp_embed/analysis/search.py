@@ -219,7 +219,7 @@ class Searcher:
         if not isinstance(query, FeatureQuery) and not any(map(str.isalnum, text)):
             raise InputError(f"the query is empty: {query!r}; say what to look for")
         ways = self._ways(use)
-        scores: dict[Ranker, NDArray[np.float64]] = {}
+        scores: dict[Ranker, NDArray[np.float32]] = {}
         notes: list[str] = []
         features: FeatureQuery | None = None
         for way in ways:
@@ -284,12 +284,11 @@ class Searcher:
         found.check_features(self._columns.n_features)
         return found
 
-    def _by_features(self, query: FeatureQuery) -> NDArray[np.float64]:
+    def _by_features(self, query: FeatureQuery) -> NDArray[np.float32]:
         assert self._columns is not None  # noqa: S101
-        found = self._columns.sum(query.features, query.weights).astype(np.float64)
-        return np.where(found > 0, found, -np.inf)
+        return _matched(self._columns.sum(query.features, query.weights))
 
-    def _by_meaning(self, text: str) -> NDArray[np.float64]:
+    def _by_meaning(self, text: str) -> NDArray[np.float32]:
         assert self.embedder is not None  # noqa: S101
         if not text:
             raise NotApplicableError("the query is features without a text")
@@ -297,9 +296,9 @@ class Searcher:
             vectors = embed_documents(self.texts, self.embedder, progress=self._progress)
             self._dense = DenseVectors(vectors, len(self))
         vector = embed_documents([text], self.embedder, cache=None, progress=False)[0]
-        return self._dense.scores(vector).astype(np.float64)
+        return self._dense.scores(vector)
 
-    def _by_words(self, text: str) -> NDArray[np.float64]:
+    def _by_words(self, text: str) -> NDArray[np.float32]:
         if not text:
             raise NotApplicableError("the query is features without a text")
         try:
@@ -308,13 +307,12 @@ class Searcher:
             raise NotApplicableError(str(error)) from error
         if self._words is None:
             self._words = BM25Index(self.texts, progress=self._progress)
-        found = self._words.scores(text).astype(np.float64)
-        return np.where(found > 0, found, -np.inf)
+        return _matched(self._words.scores(text))
 
     def _hits(
         self,
         first: NDArray[np.int64],
-        fused: NDArray[np.float64],
+        fused: NDArray[np.floating[Any]],
         ranking: Ranking,
         text: str,
     ) -> tuple[SearchHit, ...]:
@@ -349,6 +347,12 @@ class Searcher:
 
 def _text(query: str | FeatureQuery) -> str:
     return query.text if isinstance(query, FeatureQuery) else query
+
+
+def _matched(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Set the scores of documents without a match, which are 0, to -inf."""
+    scores[scores <= 0] = -np.inf
+    return scores
 
 
 def _columns(

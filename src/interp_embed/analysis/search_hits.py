@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +17,28 @@ N_RERANKED = 50
 """Hits a language model puts in order."""
 
 
-def first_documents(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+def first_documents(scores: NDArray[np.floating[Any]], k: int) -> NDArray[np.int64]:
     """Return the positions of the k highest scores, equal ones in order, -inf left out."""
-    ranked = np.flatnonzero(scores > -np.inf)
-    if len(ranked) > k:
-        least = np.partition(scores[ranked], len(ranked) - k)[len(ranked) - k]
-        ranked = ranked[scores[ranked] >= least]
-    order = np.lexsort((ranked, -scores[ranked]))
-    return ranked[order][:k]
+    n = len(scores)
+    least = np.partition(scores, n - k)[n - k] if k < n else -np.inf
+    above = scores > -np.inf if least == -np.inf else scores >= least
+    ranked = np.flatnonzero(above)
+    return ranked[np.lexsort((ranked, -scores[ranked]))][:k]
 
 
-def ranks_of(scores: NDArray[np.float64], documents: NDArray[np.int64]) -> NDArray[np.float64]:
+def ranks_of(
+    scores: NDArray[np.floating[Any]], documents: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the ranks of few documents among all, ties at their mean; inf where not ranked."""
-    ranked = scores[scores > -np.inf]
     own, place = np.unique(scores[documents], return_inverse=True)
+    finite = own > -np.inf
+    if not finite.any():
+        return np.full(len(documents), np.inf)
     # Scores below the lowest asked for matter to no rank.
-    above = np.sort(ranked[ranked >= own.min(initial=np.inf, where=own > -np.inf)])
-    higher = len(above) - np.searchsorted(above, own, side="right")
-    level = len(above) - np.searchsorted(above, own, side="left")
-    return np.where(own > -np.inf, (higher + 1 + level) / 2.0, np.inf)[place]
+    above = scores[scores >= own[finite][0]]
+    level = _n_from(np.searchsorted(own, above, side="right"), len(own))
+    higher = _n_from(np.searchsorted(own, above, side="left"), len(own))
+    return np.where(finite, (higher + 1 + level) / 2.0, np.inf)[place]
 
 
 def feature_matches(
@@ -77,3 +81,9 @@ def rerank_hits(
     ordered = (*(shown[place] for place in told.numbers), *hits[N_RERANKED:])
     moved = [replace(hit, rank=rank, rank_before=hit.rank) for rank, hit in enumerate(ordered, 1)]
     return tuple(moved), ""
+
+
+def _n_from(places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return how many places lie beyond each of n."""
+    counts = np.bincount(places, minlength=n + 1)[::-1]
+    return np.cumsum(counts)[::-1][1:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,14 @@ class NotApplicableError(Exception):
 class Ranking:
     """What each document scores for a query, before any hit is made."""
 
-    scores: Mapping[Ranker, NDArray[np.float64]]
+    scores: Mapping[Ranker, NDArray[np.float32]]
     """High is first, -inf where a document is not ranked, each of shape (n_documents,)."""
     features: FeatureQuery | None
     """What stood for the query; None where features were not used."""
     notes: tuple[str, ...]
     """Rankings left out and why."""
 
-    def fused(self, *, depth: int | None = DEPTH) -> NDArray[np.float64]:
+    def fused(self, *, depth: int | None = DEPTH) -> NDArray[np.floating[Any]]:
         """Return one score per document, -inf where none of the rankings has it.
 
         One ranking keeps its scores; several are fused by reciprocal rank, each with weight 1.

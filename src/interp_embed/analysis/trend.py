@@ -37,8 +37,9 @@ def trend_groups(
     min_support: int = 10,
     level: float = 0.05,
     correction: Correction = "bh",
-    n_resamples: int = 999,
+    n_resamples: int = 499,
     seed: int = 0,
+    progress: bool = False,
 ) -> GroupTrend:
     """Return how often each feature fires at each level, and whether that rises or falls.
 
@@ -62,6 +63,7 @@ def trend_groups(
         correction: Over all features tested.
         n_resamples: Draws of the test of shape.
         seed: Of these.
+        progress: Show a bar while shapes are judged.
 
     Raises:
         InputError: There are no documents or fewer than two levels, levels have no order, or a
@@ -90,6 +92,7 @@ def trend_groups(
         chosen=_varying(hits, sizes, tested, significant, level, clustered=of_group is not None),
         n_resamples=n_resamples,
         seed=seed,
+        progress=progress,
     )
     change = _changes(documents, ordered, of_group, hits, sizes)
     by_level = rates_of(hits.T, sizes)
@@ -175,6 +178,7 @@ def _judge_shapes(
     chosen: NDArray[np.int64],
     n_resamples: int,
     seed: int,
+    progress: bool,
 ) -> _Shapes:
     q = np.full(documents.n_features, np.nan)
     rising = np.zeros(documents.n_features, np.bool_)
@@ -185,6 +189,7 @@ def _judge_shapes(
             groups=of_group,
             n_resamples=n_resamples,
             seed=seed,
+            progress=progress,
         )
         q[chosen] = adjust_benjamini_hochberg(found.p_departure)
         rising[chosen] = found.rising

@@ -181,7 +181,7 @@ class GroupTrend:
         chosen = self.ranked()
         chosen = chosen[self.significant[chosen]][:_LINES]
         axes: Axes = trend_lines(
-            self.levels,
+            self.level_names,
             self.by_level.value[chosen],
             self.by_level.low[chosen],
             self.by_level.high[chosen],

@@ -1,6 +1,7 @@
 """``interp-embed cluster``: documents in groups, by all features or by those of a question."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from interp_embed.cli.data_source import EncodeOptions, encode_options, find_sou
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options, refuse_dry_run
 from interp_embed.cli.query_options import QueryOptions, query_options
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
+
+if TYPE_CHECKING:
+    from interp_embed.analysis.cluster_partition import Method
 
 
 @click.command(name="cluster")
@@ -17,7 +21,7 @@ from interp_embed.cli.result_options import ResultOptions, hand_over, result_opt
 @click.option("--k", type=click.IntRange(min=2), help="Clusters.  [default: by stability]")
 @click.option(
     "--method",
-    type=click.Choice(["auto", "spectral", "kmeans", "agglomerative"]),
+    type=click.Choice(["auto", "spectral", "jaccard", "kmeans", "agglomerative"]),
     default="auto",
     show_default=True,
     help="How documents are put together.",
@@ -31,7 +35,7 @@ def command(
     query: str | None,
     edits: QueryOptions,
     k: int | None,
-    method: str,
+    method: "Method",
     encoding: EncodeOptions,
     options: LLMOptions,
     seed: int,

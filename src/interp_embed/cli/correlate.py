@@ -93,7 +93,9 @@ def command(
     dataset, *partner = [source.open(quiet=result.quiet) for source in sources]
     found: Analysis
     if wanted:
-        found = dataset.metadata_links(wanted, firing=strength, level=max_q)
+        found = dataset.metadata_links(
+            wanted, firing=strength, min_support=min_support, max_q=max_q
+        )
     elif feature is not None:
         found = dataset.pairs(feature, firing=strength)
     else:

@@ -135,8 +135,12 @@ class DataSource:
                     f"{option}: there is no feature {feature}; use a number from 0{last}"
                 )
 
-    def check_labels(self, *, purpose: str) -> None:
+    def check_labels(self, *, purpose: str, otherwise: str = "") -> None:
         """Check that features have labels, or that there may be pre-made ones for their SAE.
+
+        Args:
+            purpose: What needs them.
+            otherwise: What can be done without.
 
         Raises:
             InputError: There are none.
@@ -147,11 +151,11 @@ class DataSource:
                 return
             raise InputError(
                 f"{purpose} needs labels, and the features of {self.folder} have none yet: run "
-                f"interp-embed label {self.folder}"
+                f"interp-embed label {self.folder}{otherwise}"
             )
         raise InputError(
             f"{purpose} needs labels: run interp-embed encode FILE --text {self.encoding.text} "
-            f"--out {self.folder}, then interp-embed label {self.folder}"
+            f"--out {self.folder}, then interp-embed label {self.folder}{otherwise}"
         )
 
     def texts(self) -> list[Any]:

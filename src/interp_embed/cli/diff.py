@@ -33,6 +33,11 @@ from interp_embed.errors import InputError
     help="Column whose equal values (an author) are not independent of each other.",
 )
 @click.option(
+    "--within",
+    metavar="COL",
+    help="Column held fixed (a decade): documents of one value are compared with each other.",
+)
+@click.option(
     "--against",
     type=click.Choice(["every", "any", "pooled"]),
     default="every",
@@ -83,6 +88,7 @@ def command(
     second: str | None,
     pair_by: str | None,
     group_by: str | None,
+    within: str | None,
     against: str,
     match_length: bool,
     firing: str | None,
@@ -110,11 +116,25 @@ def command(
     interp-embed diff model-a model-b model-c --pair-by prompt
     """  # noqa: D301 - \b keeps lines apart in the help
     _check_groups(one, others, by, first, second)
-    if len(others) > 1 and (given := _not_with_many(group_by, verify, baseline, options.llm)):
+    with_llm = options.llm is not None
+    if len(others) > 1 and (
+        given := _first_given(
+            {
+                "--group-by": group_by is not None,
+                "--within": within is not None,
+                "--verify": verify != "none",
+                "--baseline": baseline,
+                "--llm": with_llm,
+            }
+        )
+    ):
         raise InputError(f"{given} compares two groups: name one B only")
+    if within is not None and (verify != "none" or with_llm):
+        raise InputError("--within holds features fixed only: leave out --verify and --llm")
     check_level(level)
     sources = find_sources([one, *others], encoding)
-    _check_columns(sources, {"--by": by, "--pair-by": pair_by, "--group-by": group_by})
+    named_columns = {"--by": by, "--pair-by": pair_by, "--group-by": group_by, "--within": within}
+    _check_columns(sources, named_columns)
     for value, option in ((first, "--first"), (second, "--second")):
         if by is not None and value is not None:
             sources[0].check_value(by, value, option=option)
@@ -124,7 +144,8 @@ def command(
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
-        "against": against, "match_length": match_length, "firing": firing_of(firing),
+        "within": within, "against": against, "match_length": match_length,
+        "firing": firing_of(firing),
         "min_support": min_support, "level": level, "correction": correction, "k": k,
         "baseline": baseline, "seed": seed,
     }  # fmt: skip
@@ -162,15 +183,9 @@ def _check_groups(
         raise InputError(f"--first and --second are both {first!r}: name two groups")
 
 
-def _not_with_many(group_by: str | None, verify: str, baseline: bool, llm: str | None) -> str:
-    """Return the first option that only a comparison of two takes; empty if none is given."""
-    given = {
-        "--group-by": group_by is not None,
-        "--verify": verify != "none",
-        "--baseline": baseline,
-        "--llm": llm is not None,
-    }
-    return next((option for option, is_given in given.items() if is_given), "")
+def _first_given(options: dict[str, bool]) -> str:
+    """Return the first option that is given; empty if none is."""
+    return next((option for option, is_given in options.items() if is_given), "")
 
 
 def _check_columns(sources: list[DataSource], columns: dict[str, str | None]) -> None:

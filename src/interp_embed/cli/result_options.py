@@ -11,7 +11,7 @@ import click
 
 from interp_embed.cli.folder import claim_folder
 from interp_embed.cli.grouped import grouped_options
-from interp_embed.cli.result_table import print_table
+from interp_embed.cli.result_table import print_sentences, print_table
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def hand_over(
     elif options.as_csv:
         click.echo(table_csv(found.to_frame()), nl=False)
     else:
-        click.echo(found.summary())
+        print_sentences(found.summary())
         print_table(found, name, n_rows=options.show)
     if options.out is not None:
         files = write_analysis(found, options.out, name=name, command=command, evidence=evidence)

@@ -1,6 +1,7 @@
 """A table on the terminal: as wide as the window, numbers to the right."""
 
 import shutil
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,16 @@ if TYPE_CHECKING:
     from interp_embed.report.analysis_record import Analysis
 
 _LEAST_TEXT = 14
+_WIDEST_TEXT = 120
+_LONGEST_HEADING = 36
 _GAP = "  "
+
+
+def print_sentences(text: str) -> None:
+    """Print sentences, wrapped to the window."""
+    width = min(shutil.get_terminal_size((120, 24)).columns, _WIDEST_TEXT)
+    for line in text.splitlines():
+        click.echo(textwrap.fill(line, width, break_on_hyphens=False))
 
 
 def print_table(found: "Analysis", name: str, *, n_rows: int) -> None:
@@ -23,7 +33,8 @@ def print_table(found: "Analysis", name: str, *, n_rows: int) -> None:
         rows = record["tables"].get(key)
         if rows and n_rows:
             click.secho(f"\n{heading}", bold=True)
-            print_rows(rows[: n_rows if key == "verified" else 3], f"{name}.{key}")
+            kept = rows[: n_rows if key == "verified" else 3]
+            print_rows(kept, f"{name}.{key}", record["result"])
             if key == "linked" and len(rows) > 3:
                 click.echo(f"… and {len(rows) - 3:,} more")
     if n_rows and record["rows"]:
@@ -41,17 +52,18 @@ def _print_main(record: dict[str, Any], name: str, n_rows: int) -> None:
     if holds and not held:
         click.echo("None holds up after correction; the first of those tested:")
     shown = (held or leading)[:n_rows]
-    print_rows(shown, name)
+    print_rows(shown, name, record["result"])
     if record["n_rows"] > len(shown):
         click.echo(f"{len(shown):,} of {record['n_rows']:,} rows; --csv prints all of them")
 
 
-def print_rows(rows: Sequence[dict[str, Any]], name: str) -> None:
+def print_rows(rows: Sequence[dict[str, Any]], name: str, result: dict[str, Any]) -> None:
     """Print rows below their headings."""
     from interp_embed.report.analysis_columns import cell, interval, table_of
+    from interp_embed.report.analysis_wording import group_names
 
-    columns = table_of(name, list(rows)).columns
-    table = [[column.heading for column in columns]]
+    columns, names = table_of(name, rows).columns, group_names(result)
+    table = [[_cut(names.get(one.key, one.heading), _LONGEST_HEADING) for one in columns]]
     for row in rows:
         cells = [f"{cell(one, row)} {interval(one, row)}".strip() for one in columns]
         table.append([" ".join(text.split()) for text in cells])

@@ -12,9 +12,10 @@ from interp_embed.cli.result_options import ResultOptions, hand_over, result_opt
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
+    from interp_embed.analysis.search_result import Ranker
     from interp_embed.dataset import Dataset
 
-_RANKINGS = ("features", "meaning", "words")
+_RANKINGS: "tuple[Ranker, ...]" = ("features", "meaning", "words")
 
 
 @click.command(name="search")
@@ -62,8 +63,11 @@ def command(
         )
     source = find_source(folder, encoding)
     rankings = _rankings(use)
-    if labels is not None or "features" in rankings:
-        source.check_labels(purpose="--labels" if labels is not None else "--use features")
+    if labels is not None:
+        source.check_labels(purpose="--labels")
+    elif "features" in rankings:
+        without = "; or search without them: --use meaning,words"
+        source.check_labels(purpose="searching by features", otherwise=without)
     edits.check(source)
     asked = choose_llm(options, quiet=result.quiet)
     refuse_dry_run(options)
@@ -74,14 +78,16 @@ def command(
     dataset = source.open(quiet=result.quiet)
     roles = None if asked is None else asked.roles
     edited = edits.query(dataset, str(query), roles=roles)
-    found = dataset.search(str(query), k=k, use=rankings, llm=roles, features=edited)
+    found = dataset.search(
+        str(query), k=k, use=rankings, llm=roles, features=edited, progress=result.progress
+    )
     hand_over(found, result, name="search")
 
 
-def _rankings(use: str) -> tuple[str, ...]:
-    chosen = tuple(names_of(use))
-    unknown = [name for name in chosen if name not in _RANKINGS]
-    if unknown or not chosen:
+def _rankings(use: str) -> "tuple[Ranker, ...]":
+    wanted = names_of(use)
+    chosen = tuple(ranking for ranking in _RANKINGS if ranking in wanted)
+    if not chosen or len(chosen) < len(wanted):
         raise InputError(f"--use takes {', '.join(_RANKINGS)} with commas between, got {use!r}")
     return chosen
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from interp_embed.analysis import (
     GroupTrend,
     LabelIndex,
     LabelMatches,
+    MetadataAssociations,
     Neighbours,
     Searcher,
     SearchResult,
@@ -27,6 +28,7 @@ from interp_embed.analysis import (
     check_sources,
     cluster_documents,
     correlate_features,
+    correlate_metadata,
     diff_against,
     diff_counts,
     diff_groups,
@@ -80,6 +82,7 @@ class DatasetAnalyses:
         names: tuple[str, str] = ("first", "second"),
         pair_by: str | None = None,
         group_by: str | None = None,
+        within: str | None = None,
         against: Against = "every",
         match_length: bool = False,
         firing: Firing | None = None,
@@ -105,6 +108,8 @@ class DatasetAnalyses:
             names: What two data sets are called.
             pair_by: Column that tells which documents answer the same prompt: paired tests.
             group_by: Column with authors, parents or the like, whose documents are not independent.
+            within: Column that is held fixed, such as the decade: documents of one value are
+                compared with each other.
             against: Of one with many: ``every`` other, ``any`` of them on the same prompt, or all
                 ``pooled``.
             match_length: Compare documents of like length.
@@ -130,17 +135,26 @@ class DatasetAnalyses:
             "correction": correction,
         }
         if isinstance(other, Mapping):
+            if group_by is not None or within is not None or verify is not None:
+                raise InputError(
+                    "group_by=, within= and verify= go with two groups: compare with one data set "
+                    "at a time"
+                )
             return self._diff_many(other, names[0], pair_by, against, firing, settings)
         reading = reading_of(verify)
-        is_plain = reading is None and pair_by is None and group_by is None and not match_length
+        columns = _Columns(pair_by, group_by, within)
+        is_plain = reading is None and columns == _Columns() and not match_length
         if other is not None and by is None and is_plain and self._any_activation(firing):
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
         sides = self._two_sides(other, by, (first, second), names, firing)
-        settings |= _keys(sides, pair_by, group_by)
+        settings |= columns.of(sides)
         if reading is None:
             return diff_groups(sides.first, sides.second, names=sides.names, **settings)
+        if within is not None:
+            raise InputError("within= holds features fixed only: leave it or verify= out")
+        del settings["strata_first"], settings["strata_second"]
         return study_difference(
             sides.first,
             sides.second,
@@ -216,6 +230,39 @@ class DatasetAnalyses:
         number = as_feature(feature, entries.documents.n_features)
         near = Neighbours(peak=entries.peak, dictionary=self._directions(wanted=None))
         return associate_feature(entries.documents, number, near=near)
+
+    def metadata_links(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        firing: Firing | None = None,
+        min_support: int | None = None,
+        max_q: float = 0.05,
+        progress: bool = False,
+    ) -> MetadataAssociations:
+        """Return which features go with which values of the table's columns.
+
+        Args:
+            columns: Names; None for all but the text. Free text and keys are skipped.
+            firing: When a feature counts as firing, as in :meth:`diff`.
+            min_support: Documents in which a feature fires, and that have a value, at least; None:
+                by their number.
+            max_q: Largest q shown.
+            progress: Show a bar.
+
+        Raises:
+            InputError: There is no such column, or nothing to compare.
+        """
+        chosen = columns
+        if chosen is None:
+            chosen = [str(name) for name in self._contents.frame if name != self._contents.field]
+        return correlate_metadata(
+            load_documents(self._source(), firing=firing),
+            chosen,
+            min_support=min_support,
+            max_q=max_q,
+            progress=progress,
+        )
 
     def trend(
         self,
@@ -514,15 +561,26 @@ def meaning_embedder(embedder: Embedder | str | None) -> Embedder | None:
         return None
 
 
-def _keys(sides: TwoSides, pair_by: str | None, group_by: str | None) -> dict[str, Any]:
-    """Return pairing keys and groups of both sides, as ``diff_groups`` takes them."""
-    pairs, groups = "the pairs", "the groups that are not independent"
-    return {
-        "pair_first": column_of(sides.first, pair_by, purpose=pairs),
-        "pair_second": column_of(sides.second, pair_by, purpose=pairs),
-        "groups_first": column_of(sides.first, group_by, purpose=groups),
-        "groups_second": column_of(sides.second, group_by, purpose=groups),
-    }
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Columns of the user's table that a comparison reads."""
+
+    pairs: str | None = None
+    groups: str | None = None
+    strata: str | None = None
+
+    def of(self, sides: TwoSides) -> dict[str, Any]:
+        """Return their values on both sides, as ``diff_groups`` takes them."""
+        chosen = {
+            "pair": (self.pairs, "the pairs"),
+            "groups": (self.groups, "the groups that are not independent"),
+            "strata": (self.strata, "what is held fixed"),
+        }
+        return {
+            f"{kind}_{side}": column_of(documents, name, purpose=purpose)
+            for kind, (name, purpose) in chosen.items()
+            for side, documents in (("first", sides.first), ("second", sides.second))
+        }
 
 
 def _aligned(

@@ -1,5 +1,6 @@
 """Activations of single tokens: from the store where they are kept, else computed again."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.highlight import firing_spans, mark
 from interp_embed.errors import InputError
 from interp_embed.store import TokenShard
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,15 @@ class TokenAccess:
         """Return the characters of a document on which a feature fires.
 
         Where a reader's activations are not kept, only the token on which it is strongest: that
-        is known without running the model again.
+        is known without running the model again. None where an embedder does not show its tokens.
         """
         store, row = self._contents.store, int(self._contents.rows[position])
         if store.header.tokens != "peaks" or self._binding.is_of_documents():
-            tokens = self.values([position], feature)[0]
+            try:
+                tokens = self.values([position], feature)[0]
+            except InputError as error:  # the places are an extra: the finding stands without
+                logger.info("feature %d cannot be placed in a text: %s", feature, error)
+                return []
             return firing_spans(tokens.span, tokens.values)
         peaks = store.peaks(row)
         at = np.flatnonzero((peaks.feature == feature) & (peaks.position >= 0))

@@ -7,9 +7,9 @@ from interp_embed.errors import InputError
 from interp_embed.hypotheses import CalibratedAnnotator
 from interp_embed.interpret import (
     Annotator,
-    KeywordAnnotator,
     LLMLike,
     LLMRoles,
+    RuleAnnotator,
     SentenceAnnotator,
     as_roles,
 )
@@ -38,7 +38,7 @@ def reading_of(verify: Verify) -> Reading | None:
     if verify is None:
         return None
     if isinstance(verify, str) and verify == "words":
-        return Reading(None, KeywordAnnotator())
+        return Reading(None, RuleAnnotator())
     if isinstance(verify, str) and verify == "sentences":
         return Reading(None, SentenceAnnotator())
     if isinstance(verify, LLMRoles | str):

@@ -70,13 +70,17 @@ def trend_lines(
     ax.set_ylim(0, top)
     _name_lines(ax, middle / top, labels)
     shown_levels = steps[:: -(-len(levels) // _MOST_TICKS)] if len(levels) else steps
-    texts = [shown(str(levels[step]), width=14) for step in shown_levels]
+    texts = [shown(_level_name(levels[step]), width=14) for step in shown_levels]
     ax.set_xticks(shown_levels, texts, fontsize="small", parse_math=False)
     ax.set_xlabel(visible(xlabel), parse_math=False)
     ax.set_title("documents in which it fires", loc="left", fontsize="small")
     percent_axis(ax)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _level_name(level: object) -> str:
+    return f"{level:.6g}" if isinstance(level, float) else str(level)
 
 
 def _name_lines(ax: Axes, heights: np.ndarray, labels: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What the table of each analysis shows, and how its cells are written."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from interp_embed.report.scales import MISSING, minus
 from interp_embed.report.wording import number, percent, probability, significant_digits
 
 Row = Mapping[str, Any]
-CellKind = Literal["text", "count", "share", "points", "number", "probability", "yes"]
+CellKind = Literal["text", "count", "share", "points", "number", "score", "probability", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,18 @@ TABLES: dict[str, Table] = {
             _Q,
         )
     ),
+    "correlate.columns": Table(
+        (
+            _LABEL,
+            _FEATURE,
+            Column("column", "Column", "text"),
+            Column("category", "Category", "text"),
+            Column("value", "Association", "number", "low", "high", drawn=True),
+            Column("n_both", "Both", "count"),
+            Column("expected", "Expected", "number"),
+            _Q,
+        )
+    ),
     "correlate.linked": Table(
         (
             Column("first_label", "First", "text"),
@@ -119,7 +131,7 @@ TABLES: dict[str, Table] = {
             Column("rank", "Rank", "count"),
             Column("text", "Document", "text"),
             Column("matched", "Features that match", "text"),
-            Column("score", "Score", "number"),
+            Column("score", "Score", "score"),
             Column("rank_features", "By features", "count", optional=True),
             Column("rank_meaning", "By meaning", "count", optional=True),
             Column("rank_words", "By words", "count", optional=True),
@@ -146,9 +158,14 @@ TABLES: dict[str, Table] = {
 """By analysis; a second table of it behind a dot."""
 
 
-def table_of(name: str, rows: list[dict[str, Any]]) -> Table:
+def table_key(name: str, rows: Sequence[Row]) -> str:
+    """Return which table the rows of an analysis make: pairs of features, or with columns."""
+    return "correlate.columns" if name == "correlate" and rows and "category" in rows[0] else name
+
+
+def table_of(name: str, rows: Sequence[Row]) -> Table:
     """Return the columns of an analysis that its rows have; all of an unknown one, as they are."""
-    known = set(rows[0]) if rows else None
+    known, name = set(rows[0]) if rows else None, table_key(name, rows)
     if name not in TABLES:
         names = list(rows[0]) if rows else []
         return Table(tuple(Column(key, key.replace("_", " "), _kind(rows, key)) for key in names))
@@ -180,6 +197,8 @@ def cell(column: Column, row: Row) -> str:
         return probability(float(value))
     if column.kind == "points":
         return points(float(value))
+    if column.kind == "score":
+        return number(float(value), decimals=4)
     return significant_digits(float(value), digits=3) if abs(value) >= 100 else number(float(value))
 
 
@@ -203,7 +222,7 @@ def points(value: float) -> str:
     return text if value <= 0 or not text.strip("0.") else f"+{text}"
 
 
-def _kind(rows: list[dict[str, Any]], key: str) -> CellKind:
+def _kind(rows: Sequence[Row], key: str) -> CellKind:
     values = [row[key] for row in rows if row[key] is not None]
     if any(isinstance(value, bool) for value in values):
         return "yes"

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from interp_embed.records import Estimate, Example
-from interp_embed.report.analysis_columns import Column, Row, Table, cell, interval, table_of
+from interp_embed.report.analysis_columns import (
+    Column,
+    Row,
+    Table,
+    cell,
+    interval,
+    table_key,
+    table_of,
+)
 from interp_embed.report.analysis_evidence import own_evidence, row_key
 from interp_embed.report.analysis_wording import (
     HEADINGS,
@@ -30,6 +38,9 @@ _UNDER_LABEL = ("feature",)
 """Columns that a page writes under the label."""
 _TEXTS = ("text", "central")
 """Columns with documents: cut and marked."""
+_JOINED = ("matched", "features")
+"""Columns with labels, joined."""
+_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,8 @@ class TableView:
     rows: tuple[RowView, ...]
     axis: Axis | None
     ticks: tuple[tuple[float, str], ...]
+    tests: bool
+    """Whether some of its rows may not hold up."""
     meaning: str
     """What the drawn numbers are."""
     left_out: str
@@ -143,7 +156,7 @@ def _section(record: Mapping[str, Any], picture: bytes | None) -> SectionView:
 def _table(
     name: str, rows: Sequence[dict[str, Any]], record: Mapping[str, Any], *, heading: str
 ) -> TableView:
-    table = table_of(name, list(rows))
+    table = table_of(name, rows)
     is_main = name == record["analysis"]
     leading = [row for row in rows if row.get("leads", True) or row.get("family", -1) == -1]
     held = [row for row in leading if not table.holds or row.get(table.holds)]
@@ -163,7 +176,8 @@ def _table(
         ),
         axis=axis,
         ticks=() if axis is None or column is None else _ticks(axis, column),
-        meaning="" if column is None else drawn_meaning(name, record["result"]),
+        tests=bool(table.holds),
+        meaning="" if column is None else drawn_meaning(table_key(name, rows), record["result"]),
         left_out=_left_out(record, table, n_shown=len(shown), n_held=len(held)) if is_main else "",
     )
 
@@ -214,6 +228,9 @@ def _spans(shown: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:
 
 def _cell(column: Column, row: Row, *, first: bool, spans: tuple[tuple[int, int], ...]) -> CellView:
     text = cell(column, row)
+    parts = text.split("; ") if column.key in _JOINED else []
+    if len(parts) > _PARTS:
+        text = "; ".join([*parts[:_PARTS], f"{len(parts) - _PARTS} more"])
     shown = excerpt(Example(0, text, 0.0, spans)) if column.key in _TEXTS else None
     return CellView(text, interval(column, row), column.kind != "text", first, shown)
 

@@ -23,6 +23,8 @@ _MEANINGS = {
     "percentage points, with its 95 % interval",
     "trend": "Change of the share of documents in which a feature fires from the first group to "
     "the last, in percentage points, with its 95 % interval",
+    "correlate.columns": "NPMI of a feature with a category, or its correlation with a number, "
+    "with its 95 % interval: 0 is none",
     "correlate": "NPMI with its 95 % interval: 0 as often together as by chance, 1 always, "
     "\u22121 never",
 }

@@ -19,8 +19,8 @@ class ClusteredSums:
     """Sum of weight x value, shape (n_columns,)."""
     variance: NDArray[np.float64]
     """Cluster-robust, shape (n_columns,)."""
-    df: float
-    """Degrees of freedom: by how many groups count as many of one size, at least 1."""
+    df: NDArray[np.float64]
+    """Degrees of freedom, at least 1, shape (n_columns,): as of how many groups of one size."""
     n_groups: int
 
 
@@ -51,8 +51,8 @@ def clustered_sums(
             than two groups.
 
     Source: Liang and Zeger 1986, Biometrika 73, 13-22 (the variance, with the factor G/(G-1));
-    Satterthwaite 1946, Biometrics Bull. 2, 110-114, for groups of unequal weight, as in Carter,
-    Schnepel and Steigerwald 2017, Rev. Econ. Stat. 99, 698-709 (effective number of clusters).
+    Satterthwaite 1946, Biometrics Bull. 2, 110-114, for groups of unequal weight that are as alike
+    within as is found, as in Imbens and Kolesar 2016, Rev. Econ. Stat. 98, 701-712.
     """
     c = finite_vector(weights, name="weights")
     check_same_length(values.shape[0], c, name="weights")
@@ -72,10 +72,34 @@ def clustered_sums(
         check_same_length(c.size, along, name="slope")
         basis = csr_array(hstack([basis, csr_array(along[:, None])]))
     sums, squares = _sums_and_squares(values, c, of_group, basis, n_groups)
-    in_group = np.bincount(of_group, weights=np.abs(c)) ** 2
     n_lost = 1.0 + (slope is not None)
-    df = max(1.0, float(in_group.sum() ** 2 / (in_group**2).sum()) - n_lost)
-    return ClusteredSums(sums, squares * n_groups / max(1.0, n_groups - n_lost), df, n_groups)
+    df = _degrees(values, squares, c, of_group) - n_lost
+    factor = n_groups / max(1.0, n_groups - n_lost)
+    return ClusteredSums(sums, squares * factor, np.maximum(df, 1.0), n_groups)
+
+
+def _degrees(
+    values: csr_matrix | csr_array,
+    squares: NDArray[np.float64],
+    c: NDArray[np.float64],
+    of_group: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return how many groups of one size would be as uncertain, of each column.
+
+    A group adds to the variance by its documents, and by how alike they are times the square of
+    its weight; how alike is what makes these add up to the variance that was found.
+    """
+    n, n_columns = values.shape
+    total = np.bincount(values.indices, weights=values.data, minlength=n_columns)
+    square = np.bincount(values.indices, weights=values.data**2.0, minlength=n_columns)
+    spread = square / n - (total / n) ** 2
+    own = np.bincount(of_group, weights=c**2)
+    shared = np.maximum(np.bincount(of_group, weights=np.abs(c)) ** 2 - own, 0.0)
+    excess = np.divide(squares, spread, out=np.zeros(n_columns), where=spread > 0.0) - own.sum()
+    alike = np.clip(excess / max(float(shared.sum()), 1e-300), 0.0, 1.0)
+    whole = own.sum() + alike * shared.sum()
+    fourth = own @ own + 2.0 * alike * (own @ shared) + alike**2 * (shared @ shared)
+    return np.asarray(np.divide(whole**2, fourth, out=np.ones(n_columns), where=fourth > 0.0))
 
 
 def _sums_and_squares(
@@ -132,8 +156,8 @@ def compare_clustered(
     value = np.sum([part.value for part in parts], axis=0)
     variance = np.sum([part.variance for part in parts], axis=0)
     spread = np.sum([part.variance**2 / part.df for part in parts], axis=0)
-    fewest = min(part.df for part in parts)
-    df = np.divide(variance**2, spread, out=np.full(value.shape, fewest), where=spread > 0.0)
+    fewest = np.min([part.df for part in parts], axis=0)
+    df = np.divide(variance**2, spread, out=fewest.copy(), where=spread > 0.0)
     error = np.sqrt(np.maximum(variance, least))
     t = np.divide(value, error, out=np.zeros_like(value), where=error > 0.0)
     half = stats.t.ppf(0.5 + level / 2.0, df) * error

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.sparse import csr_array, csr_matrix
+from tqdm.auto import tqdm
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import (
@@ -148,6 +149,7 @@ def column_shapes(
     n_resamples: int = 999,
     groups: ArrayLike | None = None,
     seed: int = 0,
+    progress: bool = False,
 ) -> ColumnShapes:
     """Return the test of ``trend_shape`` that rates rise or fall throughout, for many columns.
 
@@ -161,6 +163,7 @@ def column_shapes(
         n_resamples: Draws of the signs, >= 1.
         groups: Documents of one label are not independent, shape (n,).
         seed: Same seed, same result.
+        progress: Show a bar.
 
     Source: as ``trend_shape``; signs for whole groups as in Cameron, Gelbach and Miller 2008, Rev.
     Econ. Stat. 90, 414-427 (wild cluster bootstrap).
@@ -175,7 +178,7 @@ def column_shapes(
     n_columns = hits.shape[1]
     p, share = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
     rising = np.zeros(n_columns, np.bool_)
-    for column in range(n_columns):
+    for column in tqdm(range(n_columns), "Shapes", disable=not progress):
         means = hits[:, column] / sizes
         curves = best_rising(means[None, :], sizes)[0], -best_rising(-means[None, :], sizes)[0]
         left = np.array([sizes @ (means - curve) ** 2 for curve in curves])
@@ -188,9 +191,9 @@ def column_shapes(
         residuals = None
         if of_group is not None:
             residuals = _group_residuals(rows, of_level, of_group, means, sizes)
-        n_done, found = 0, np.zeros(2)
+        n_done, found = 0, 0
         for n_draws in (min(_FIRST_DRAWS, n_resamples), n_resamples - _FIRST_DRAWS):
-            if n_draws < 1 or found.max() >= _ENOUGH:
+            if n_draws < 1 or found >= _ENOUGH:
                 break
             if of_group is None:
                 draws = _drawn_means(hits[:, column], sizes, n_draws, rng)
@@ -199,9 +202,11 @@ def column_shapes(
             if draws is None:
                 break
             n_done += n_draws
-            found += count_departures(draws, sizes, left - 1e-12 * float(sizes.sum()))
+            # Signs are as likely turned round, so that draws are as far from rising as from
+            # falling: the smaller distance has the larger p, which is the one wanted.
+            found += count_departures(draws, sizes, float(left.min()) - 1e-12 * sizes.sum())
         if n_done:
-            p[column] = float(((1.0 + found) / (1.0 + n_done)).max())
+            p[column] = (1.0 + found) / (1.0 + n_done)
     return ColumnShapes(p, rising, share)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -156,16 +157,16 @@ def descending_ranks(scores: ArrayLike, *, depth: int | None = None) -> NDArray[
     Raises:
         InputError: A score is NaN, or depth is below 1.
     """
-    values = _scores(scores)
     if depth is not None and depth < 1:
         raise InputError(f"depth must be at least 1, but got {depth}")
+    values = _scores(scores)
     ranks = np.full(values.size, np.inf)
-    ranked = np.flatnonzero(values > -np.inf)
+    least = -np.inf
+    if depth is not None and values.size > depth:
+        least = np.partition(values, values.size - depth)[values.size - depth]
+    ranked = np.flatnonzero(values > -np.inf if least == -np.inf else values >= least)
     if depth is not None and ranked.size > depth:
-        least = np.partition(values[ranked], ranked.size - depth)[ranked.size - depth]
-        above = ranked[values[ranked] > least]
-        level = ranked[values[ranked] == least]
-        ranked = above if above.size + level.size > depth else np.sort(np.r_[above, level])
+        ranked = ranked[values[ranked] > least]
     if ranked.size == 0:
         return ranks
     falling, group = np.unique(-values[ranked], return_inverse=True)
@@ -242,8 +243,10 @@ def _tied_groups(scores: ArrayLike, relevant: ArrayLike) -> _Tied:
     return _Tied(size, n_relevant, np.cumsum(size) - size, np.cumsum(n_relevant) - n_relevant)
 
 
-def _scores(scores: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(scores, np.float64)
+def _scores(scores: ArrayLike) -> NDArray[np.floating[Any]]:
+    values = np.asarray(scores)
+    if values.dtype != np.float32:
+        values = values.astype(np.float64)
     if values.ndim != 1:
         raise InputError(f"scores must have one axis, got shape {values.shape}")
     n_missing = int(np.isnan(values).sum())

@@ -328,25 +328,21 @@ def _departure_p(
             [signed[:, level_of_unit == level].sum(axis=1) for level in range(counts.size)], axis=1
         )
         means /= counts
-        hits += count_departures(means, counts, left - slack)
+        for way, sign in enumerate((1.0, -1.0)):
+            hits[way] += count_departures(sign * means, counts, left[way] - slack)
     return float(((1.0 + hits) / (1.0 + n_resamples)).max()), ""
 
 
-def count_departures(
-    means: NDArray[np.float64], counts: NDArray[np.int64], left: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return how many rows of means are at least so far from rising, and from falling.
+def count_departures(means: NDArray[np.float64], counts: NDArray[np.int64], left: float) -> int:
+    """Return how many rows of means are at least so far from rising.
 
     Args:
         means: Shape (n_samples, n_levels).
         counts: Documents of each level.
-        left: Sums of squares that the best rising and the best falling curve leave, shape (2,).
+        left: Sum of squares that the best rising curve leaves.
     """
-    found = np.zeros(2)
-    for way, sign in enumerate((1.0, -1.0)):
-        gaps = sign * means - best_rising(sign * means, counts)
-        found[way] = (gaps**2 @ counts >= left[way]).sum()
-    return found
+    gaps = means - best_rising(means, counts)
+    return int((gaps**2 @ counts >= left).sum())
 
 
 def _verdict(trend: TrendTest, p_departure: float, *, rising: bool, alpha: float) -> str:
