@@ -175,11 +175,11 @@ def test_pairs_with_another_matrix():
 
 def test_planted_pairs_are_found_among_a_million_in_seconds():
     activations = plant(0)
-    start = time.perf_counter()
+    start = time.process_time()
 
     found = associate_pairs(activations)
 
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert set(pairs_of(found)) == {(0, 1), (2, 3), (4, 5)}
 
 

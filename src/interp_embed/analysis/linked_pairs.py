@@ -1,7 +1,5 @@
 """Pairs of features that go together for a trivial reason: one word, one direction, one meaning."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable
+from interp_embed.analysis.linked_labels import same_labels, shared_words
 from interp_embed.errors import InputError
-from interp_embed.hypotheses.same_concept import normal_words
-from interp_embed.interpret.words import iter_words
 from interp_embed.stats import TopPairs, column_likeness
 
 REASONS = (
@@ -27,7 +24,6 @@ REASONS = (
 _FEATURE, _TOKEN, _DIRECTION, _ACTIVATION, _LABEL, _WORDS = (
     1 << bit for bit in range(len(REASONS))
 )
-_QUOTED = re.compile(r'"([^"]*)"')
 _PAIRS = 50_000
 """Pairs of vectors at a time."""
 
@@ -111,8 +107,8 @@ def find_links(
     if vectors is not None:
         cosine = _cosines(*vectors, pairs.first, pairs.second)
         link[cosine >= near.limits.label_cosine] |= _LABEL
-    link[_same_labels(pairs, *(side.labels for side in sides))] |= _LABEL
-    shared = _shared_words(pairs, *sides)
+    link[same_labels(pairs, *(side.labels for side in sides))] |= _LABEL
+    shared = shared_words(pairs, *sides)
     link[(shared >= near.limits.label_words) & (link & _LABEL == 0)] |= _WORDS
     return link
 
@@ -205,57 +201,3 @@ def _cosines(
         piece = slice(start, start + _PAIRS)
         found[piece] = np.einsum("ij,ij->i", first[one[piece]], second[two[piece]])
     return found
-
-
-def _same_labels(
-    pairs: TopPairs, labels: Mapping[int, str], others: Mapping[int, str]
-) -> NDArray[np.bool_]:
-    """Return whether the labels of a pair have the same words; no label equals none."""
-    numbers: dict[tuple[str, ...], int] = {}
-    first = _numbered(labels, int(pairs.first.max(initial=-1)) + 1, numbers)
-    second = _numbered(others, int(pairs.second.max(initial=-1)) + 1, numbers)
-    one, two = first[pairs.first], second[pairs.second]
-    return np.asarray((one == two) & (one >= 0))
-
-
-def _numbered(
-    labels: Mapping[int, str], n_features: int, numbers: dict[tuple[str, ...], int]
-) -> NDArray[np.int64]:
-    found = np.full(n_features, -1, np.int64)
-    for feature, label in labels.items():
-        words = normal_words(label)
-        if feature < n_features and words:
-            found[feature] = numbers.setdefault(words, len(numbers))
-    return found
-
-
-def _shared_words(
-    pairs: TopPairs, documents: EncodedDocuments, other: EncodedDocuments
-) -> NDArray[np.float64]:
-    """Return the share of the fewer quoted words of two labels that both quote, 0 where none."""
-    columns: dict[str, int] = {}
-    first = _quoted_words(documents, columns)
-    second = first if other is documents else _quoted_words(other, columns)
-    width = max(1, len(columns))
-    for side in (first, second):
-        side.resize(side.shape[0], width)
-    sizes = [np.diff(side.indptr) for side in (first, second)]
-    share = np.zeros(pairs.first.size)
-    for start in range(0, share.size, _PAIRS):
-        one, two = (side[start : start + _PAIRS] for side in (pairs.first, pairs.second))
-        fewer = np.minimum(sizes[0][one], sizes[1][two])
-        both = np.asarray(first[one].multiply(second[two]).sum(axis=1)).ravel()
-        share[start : start + _PAIRS] = both / np.maximum(fewer, 1)
-    return share
-
-
-def _quoted_words(documents: EncodedDocuments, columns: dict[str, int]) -> csr_matrix:
-    """Return 1 where a feature's label quotes a word, shape (n_features, n_words so far)."""
-    rows: list[int] = []
-    places: list[int] = []
-    for feature, label in documents.labels.items():
-        for word in sorted({word for text in _QUOTED.findall(label) for word in iter_words(text)}):
-            rows.append(feature)
-            places.append(columns.setdefault(word, len(columns)))
-    shape = (documents.n_features, max(1, len(columns)))
-    return csr_matrix((np.ones(len(rows)), (rows, places)), shape)

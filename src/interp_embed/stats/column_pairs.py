@@ -57,9 +57,7 @@ def column_likeness(
     if pairs.size and not 0 <= pairs.min() <= pairs.max() < matrix.shape[1]:
         raise InputError(f"a pair names a column outside the {matrix.shape[1]} there are")
     order = np.argsort(pairs[0], kind="stable")
-    places = csc_array(
-        csr_array((np.arange(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape)
-    )
+    places = _places(matrix, pairs)
     values = matrix.data[places.data].astype(np.float32)
     peaks = np.zeros(0, np.int32) if peak is None else np.asarray(peak, np.int32)[places.data]
     n = matrix.shape[0]
@@ -87,3 +85,16 @@ def column_likeness(
     n_near[order] = near
     cosine = np.divide(cosine, lengths, out=np.zeros(order.size), where=lengths > 0.0)
     return ColumnLikeness(cosine=np.clip(cosine, 0.0, 1.0), n_near=n_near)
+
+
+def _places(matrix: csr_matrix | csr_array, pairs: NDArray[np.int32]) -> csc_array:
+    """Return where the entries of the columns in pairs are, by column; others are left out."""
+    wanted = np.zeros(matrix.shape[1], np.bool_)
+    wanted[pairs] = True
+    kept = wanted[matrix.indices]
+    starts = np.zeros(matrix.nnz + 1, np.int64)
+    np.cumsum(kept, out=starts[1:])
+    starts = starts[matrix.indptr]
+    small = np.int32 if matrix.nnz < 2**31 else np.int64
+    entries = np.arange(matrix.nnz, dtype=small)[kept]
+    return csc_array(csr_array((entries, matrix.indices[kept], starts), matrix.shape))
