@@ -71,6 +71,7 @@ bench: install $(BENCH_VENV)/.installed $(LENS_VENV)/.installed
 	$(BIN)/python benchmarks/store.py --documents 50000
 	$(BIN)/python benchmarks/annotate.py --predecessor $(BENCH_VENV)/bin/python
 	$(BIN)/python benchmarks/notebook.py --requests-a-day 1500
+	$(BIN)/python benchmarks/analyses.py
 	$(BIN)/python benchmarks/predict.py --data $(DATA) --predecessor $(BENCH_VENV)/bin/python
 
 clean:
