@@ -36,13 +36,20 @@ def show(rows):
     return [f"{row.claim}: {row.value}, {row.gate}" for row in rows if row.passed is False]
 
 
-@pytest.mark.parametrize("name", ["X1", "X2", "X5", "X6", "X8", "X9", "X10", "X11", "X14", "X15"])
+@pytest.mark.parametrize(
+    "name", ["X1", "X2", "X5", "X6", "X8", "X9", "X10", "X11", "X12", "X14", "X15"]
+)
 def test_every_gate_of_a_quick_run_passes(name):
     rows = run(name)
 
     assert not show(rows)
     assert any(row.passed for row in rows)
     assert all(row.experiment == name and row.meaning for row in rows)
+
+
+@pytest.mark.slow
+def test_every_gate_of_clusters_passes_in_a_quick_run():
+    assert not show(run("X13"))
 
 
 def test_studies_of_nothing_find_next_to_nothing():
