@@ -96,5 +96,5 @@ def _places(matrix: csr_matrix | csr_array, pairs: NDArray[np.int32]) -> csc_arr
     np.cumsum(kept, out=starts[1:])
     starts = starts[matrix.indptr]
     small = np.int32 if matrix.nnz < 2**31 else np.int64
-    entries = np.arange(matrix.nnz, dtype=small)[kept]
+    entries: NDArray[Any] = np.arange(matrix.nnz, dtype=small)[kept]
     return csc_array(csr_array((entries, matrix.indices[kept], starts), matrix.shape))
