@@ -10,6 +10,7 @@ from interp_embed.analysis.correlate import associate_feature, correlate_feature
 from interp_embed.analysis.correlation_records import Correlations
 from interp_embed.analysis.diff import diff_counts, diff_groups
 from interp_embed.analysis.diff_against import diff_against
+from interp_embed.analysis.diff_cost import estimate_difference
 from interp_embed.analysis.diff_records import GroupDiff
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable, check_sources
 from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_duplicates
@@ -68,6 +69,7 @@ __all__ = [
     "diff_against",
     "diff_counts",
     "diff_groups",
+    "estimate_difference",
     "find_duplicates",
     "find_features",
     "rank_weights",
