@@ -133,8 +133,10 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         (("search", "SPEECHES", "sea", "--labels", "sea"), "one of both"),
         (("search", "UNLABELLED", "sea", "--use", "features"), "run interp-embed label"),
         (("search", "SPEECHES", "sea", "--use", "features,sounds"), "--use takes features"),
-        (("search", "TABLE", "sea", "--text", "body", "--use", "features,words"),
-         "then interp-embed label posts-features"),
+        (
+            ("search", "TABLE", "sea", "--text", "body", "--use", "features,words"),
+            "then interp-embed label posts-features",
+        ),
         (("duplicates", "NOTHING"), "does not exist"),
         (("duplicates", "EMPTY"), "not of a data set"),
     ],
