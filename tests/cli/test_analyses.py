@@ -184,6 +184,14 @@ def _at(arguments, speeches):
     return [speeches if one == "SPEECHES" else one for one in arguments]
 
 
+def test_unlabelled_data_are_searched_by_all_that_applies_and_it_is_said(unlabelled):
+    result = run("search", unlabelled, "the sea, number 49", "--k", "1", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert "Not ranked by features" in result.stdout
+    assert "Speech 7 about the sea" in result.stdout
+
+
 @pytest.mark.parametrize(
     "command", ["diff", "trend", "correlate", "cluster", "search", "duplicates"]
 )
