@@ -16,7 +16,7 @@ DIFF = ("--by", "side", "--first", "new", "--second", "old")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_notes(tmp_path_factory.mktemp("notes") / "labelled", labels=LABELS, n=80)
+    return write_notes(tmp_path_factory.mktemp("notes") / "labelled", labels=LABELS, n=60)
 
 
 @pytest.fixture
