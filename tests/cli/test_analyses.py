@@ -111,7 +111,7 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         ((*A_DIFF, "--firing", "weak"), "--firing must be any, strong, or"),
         (("diff", "SPEECHES", "SPEECHES"), "is named twice"),
         (("diff", "SPEECHES", "UNLABELLED", "OTHER", "--verify", "words"), "one B only"),
-        ((*A_DIFF, "--llm", "m", "--base-url", "http://localhost:9", "--dry-run"), "--max-cost"),
+        ((*A_DIFF, "--dry-run"), "--dry-run needs --llm"),
         ((*A_DIFF, "--baseline"), "--baseline needs --llm"),
         ((*A_DIFF, "--json", "--csv"), "two forms of one output"),
         ((*A_DIFF, "--text", "text"), "is a data set already"),
@@ -131,9 +131,12 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         (("cluster", "SPEECHES", "--add", "99"), "--add: there is no feature 99"),
         (("search", "SPEECHES"), "search for what"),
         (("search", "SPEECHES", "sea", "--labels", "sea"), "one of both"),
-        (("search", "UNLABELLED", "sea"), "run interp-embed label"),
+        (("search", "UNLABELLED", "sea", "--use", "features"), "run interp-embed label"),
         (("search", "SPEECHES", "sea", "--use", "features,sounds"), "--use takes features"),
-        (("search", "TABLE", "sea", "--text", "body"), "then interp-embed label posts-features"),
+        (
+            ("search", "TABLE", "sea", "--text", "body", "--use", "features,words"),
+            "then interp-embed label posts-features",
+        ),
         (("duplicates", "NOTHING"), "does not exist"),
         (("duplicates", "EMPTY"), "not of a data set"),
     ],
@@ -179,6 +182,14 @@ def test_the_folder_of_a_study_is_not_written_to(speeches, tmp_path):
 
 def _at(arguments, speeches):
     return [speeches if one == "SPEECHES" else one for one in arguments]
+
+
+def test_unlabelled_data_are_searched_by_all_that_applies_and_it_is_said(unlabelled):
+    result = run("search", unlabelled, "the sea, number 49", "--k", "1", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert "Not ranked by features" in result.stdout
+    assert "Speech 7 about the sea" in result.stdout
 
 
 @pytest.mark.parametrize(

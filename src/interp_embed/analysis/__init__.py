@@ -10,6 +10,7 @@ from interp_embed.analysis.correlate import associate_feature, correlate_feature
 from interp_embed.analysis.correlation_records import Correlations
 from interp_embed.analysis.diff import diff_counts, diff_groups
 from interp_embed.analysis.diff_against import diff_against
+from interp_embed.analysis.diff_cost import estimate_difference
 from interp_embed.analysis.diff_records import GroupDiff
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable, check_sources
 from interp_embed.analysis.duplicates import DuplicateGroup, Duplicates, find_duplicates
@@ -19,6 +20,7 @@ from interp_embed.analysis.linked_pairs import LinkLimits, Neighbours
 from interp_embed.analysis.metadata_links import correlate_metadata
 from interp_embed.analysis.metadata_records import MetadataAssociations
 from interp_embed.analysis.named_differences import VerifySettings
+from interp_embed.analysis.question_cost import estimate_clusters, estimate_search
 from interp_embed.analysis.search import Searcher
 from interp_embed.analysis.search_ranking import Ranking
 from interp_embed.analysis.search_result import FeatureMatch, SearchHit, SearchResult
@@ -68,6 +70,9 @@ __all__ = [
     "diff_against",
     "diff_counts",
     "diff_groups",
+    "estimate_clusters",
+    "estimate_difference",
+    "estimate_search",
     "find_duplicates",
     "find_features",
     "rank_weights",

@@ -123,7 +123,10 @@ def cluster_documents(
         named_by=described.names.by,
         judged_by=described.judged_by,
         seed=seed,
-        notes=_notes(found, candidates, described, chosen, sample.shape[0]),
+        notes=(
+            *_query_notes(features),
+            *_notes(found, candidates, described, chosen, sample.shape[0]),
+        ),
     )
 
 
@@ -175,6 +178,12 @@ def _map(found: Clusterable, space: Space, seed: int) -> NDArray[np.float64]:
     padded = np.pad(points, ((0, 1), (0, 2 - points.shape[1])))
     padded[-1] = np.nan
     return padded[found.rows.row_of]
+
+
+def _query_notes(features: "NDArray[np.int64] | FeatureQuery | None") -> tuple[str, ...]:
+    """Return what went wrong when the features of a query were found."""
+    note = features.note.rstrip(".") if isinstance(features, FeatureQuery) else ""
+    return (note,) if note else ()
 
 
 def _notes(

@@ -65,13 +65,17 @@ def annotated_verdicts(
     texts: Sequence[str],
     judged: NDArray[np.int64],
     statements: Statements,
-) -> NDArray[np.float32]:
-    """Return an annotator's verdicts, NaN where missing, shape (n_judged, n_statements)."""
+) -> tuple[NDArray[np.float32], str]:
+    """Return an annotator's verdicts, and the first reason why one is missing.
+
+    Verdicts are 1, 0 or NaN, shape (n_judged, n_statements).
+    """
     concepts = tuple(dict.fromkeys(statements.concepts))
     if not concepts or not len(judged):
-        return np.full((len(judged), len(statements.concepts)), np.nan, np.float32)
+        return np.full((len(judged), len(statements.concepts)), np.nan, np.float32), ""
     found = annotator.annotate([texts[place] for place in judged.tolist()], concepts)
-    return found.verdicts[:, [concepts.index(concept) for concept in statements.concepts]]
+    columns = [concepts.index(concept) for concept in statements.concepts]
+    return found.verdicts[:, columns], next(iter(found.reasons.values()), "")
 
 
 def give_back(

@@ -33,7 +33,7 @@ from interp_embed.analysis.cluster_records import (
 from interp_embed.analysis.documents import EncodedDocuments
 from interp_embed.interpret import Annotator, LLMRoles
 
-_JUDGED_A_CLUSTER = 50
+JUDGED_A_CLUSTER = 50
 """Documents of a cluster that an annotator is asked about, at most."""
 
 
@@ -140,7 +140,7 @@ def _give_back(
     if judge is None:
         verdicts = firing_verdicts(fires, held, statements)
         return give_back(verdicts, assignment[held], statements, k=k), "features", ()
-    judged = draw_judged(assignment, held, a_cluster=_JUDGED_A_CLUSTER, seed=seed)
+    judged = draw_judged(assignment, held, a_cluster=JUDGED_A_CLUSTER, seed=seed)
     notes: tuple[str, ...] = ()
     if names.by == "features":
         statements, n_bare = _in_words(statements, documents)
@@ -148,7 +148,10 @@ def _give_back(
             notes = (f"{n_bare} features of descriptions have no label and cannot be asked for",)
     else:
         statements = name_statements(names.names)
-    verdicts = annotated_verdicts(judge, documents.texts, judged, statements)
+    verdicts, why_missing = annotated_verdicts(judge, documents.texts, judged, statements)
+    n_missing = int(np.isnan(verdicts).sum())
+    if n_missing and why_missing:
+        notes += (f"{n_missing:,} of {verdicts.size:,} verdicts are missing ({why_missing})",)
     return give_back(verdicts, assignment[judged], statements, k=k), "annotator", notes
 
 

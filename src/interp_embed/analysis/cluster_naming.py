@@ -54,7 +54,7 @@ def name_clusters(
     if roles is None:
         return Names(plain, "features")
     llm = roles.labeller.llm
-    question = _NamesQuestion(Prompt.load("name_clusters"), tuple(portraits), query)
+    question = NamesQuestion(Prompt.load("name_clusters"), tuple(portraits), query)
     found = llm.run([question], Plan("Naming clusters", (question.request(),)))[0]
     if isinstance(found, str):
         return Names(plain, "features", found)
@@ -62,7 +62,7 @@ def name_clusters(
 
 
 @dataclass(frozen=True, slots=True)
-class _NamesQuestion:
+class NamesQuestion:
     """A job: asks for all names at once, again where they are too few or two are the same."""
 
     prompt: Prompt
@@ -70,6 +70,7 @@ class _NamesQuestion:
     query: str
 
     def request(self, *, sample: int = 0, factor: int = 1) -> Request:
+        """Return the request; ``sample`` is the number of the draw, ``factor`` of the ceiling."""
         n = len(self.portraits)
         return Request(
             kind=self.prompt.kind,

@@ -20,13 +20,15 @@ from interp_embed.interpret import (
     RuleAnnotator,
     score_labels,
 )
+from interp_embed.interpret.llm_labeller import LabelProposals
 from interp_embed.interpret.proposal_inquiry import ProposalInquiry, ProposedConcepts
 from interp_embed.interpret.summary_inquiry import SummaryForm
 from interp_embed.llm import Plan
 from interp_embed.records import NO_FEATURE, Label
 
 GIVEN = "given"
-_N_SCORED = 100
+N_SCORED = 100
+"""Documents on which the labels of a feature are compared."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,8 @@ class ChosenLabels:
     reader: Annotator
     n_without: int
     """Features that no words were found for."""
+    why_without: str
+    """Why the first of these has none; empty where it is not known."""
     n_same: int
     """Features whose words another one has."""
 
@@ -90,7 +94,7 @@ def choose_diff_labels(
     old = {f: [Label(f, given[f], GIVEN, 0)] for f in features if given.get(f)}
     wanted = [f for f in features if relabel or f not in old]
     new = _make_labels(part, active, wanted, roles, annotator)
-    candidates = {f: [*old.get(f, []), *new.get(f, [])] for f in features}
+    candidates = {f: [*old.get(f, []), *new.candidates.get(f, [])] for f in features}
     candidates = {f: labels for f, labels in candidates.items() if labels}
     every = [label for labels in candidates.values() for label in labels]
     reader = _reader(annotator, roles, part, every, active)
@@ -99,7 +103,7 @@ def choose_diff_labels(
         [searched.documents[row] for row in searched.choosing],
         searched.activations[searched.choosing],
         candidates,
-        n=_N_SCORED,
+        n=N_SCORED,
         seed=seed,
     )
     chosen: dict[tuple[str, ...], ChosenLabel] = {}
@@ -112,6 +116,7 @@ def choose_diff_labels(
         labels=tuple(chosen.values()),
         reader=reader,
         n_without=len(features) - len(candidates),
+        why_without=next((new.failures[f] for f in wanted if f in new.failures), ""),
         n_same=len(candidates) - len(chosen),
     )
 
@@ -140,13 +145,8 @@ def summarise_labels(
         LLMError: The server cannot be used.
         Interrupted: Ctrl-C.
     """
-    shown = tuple(
-        f"{label} (A: {one:.0%}, B: {other:.0%})"
-        for label, one, other in zip(labels, first, second, strict=True)
-    )
     model = roles.labeller.llm
-    form = SummaryForm(Prompt.load("summarise"), shown, k)
-    inquiry = ProposalInquiry(form)
+    inquiry = summary_inquiry(labels, first, second, k=k)
     outcome = model.run([inquiry], Plan("Summing up", (inquiry.first_request(),)))[0]
     if not isinstance(outcome, ProposedConcepts):
         warnings.warn(
@@ -159,17 +159,28 @@ def summarise_labels(
     return tuple(Label(NO_FEATURE, text, source, len(labels)) for text in outcome.concepts[:k])
 
 
+def summary_inquiry(
+    labels: Sequence[str], first: Sequence[float], second: Sequence[float], *, k: int
+) -> ProposalInquiry:
+    """Return the question for a summary; arguments as for :func:`summarise_labels`."""
+    shown = tuple(
+        f"{label} (A: {one:.0%}, B: {other:.0%})"
+        for label, one, other in zip(labels, first, second, strict=True)
+    )
+    return ProposalInquiry(SummaryForm(Prompt.load("summarise"), shown, k))
+
+
 def _make_labels(
     documents: list[str],
     activations: csr_matrix,
     features: list[int],
     roles: LLMRoles | None,
     annotator: object,
-) -> Mapping[int, Sequence[Label]]:
+) -> LabelProposals:
     if not features:
-        return {}
+        return LabelProposals({}, {})
     if roles is not None:
-        return roles.labeller.label(documents, activations, features).candidates
+        return roles.labeller.label(documents, activations, features)
     labeller: Labeller
     try:
         labeller = (
@@ -178,9 +189,10 @@ def _make_labels(
             else KeywordLabeller(documents)
         )
     except InputError:  # no word occurs often enough: given labels are all there is
-        return {}
+        return LabelProposals({}, {})
     found = {feature: labeller.label(activations, feature) for feature in features}
-    return {feature: [label] for feature, label in found.items() if label is not None}
+    made = {feature: (label,) for feature, label in found.items() if label is not None}
+    return LabelProposals(made, {})
 
 
 def _reader(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEMPERATURE = 0.2
 _BY_HAND = "by hand"
 _SHOWN = 5
-_RANKED = 100
+N_RANKED_LABELS = 100
 """Labels a model is shown at most."""
 
 
@@ -329,7 +329,7 @@ def find_features(
     by_feature = dict(zip(index.features.tolist(), index.labels, strict=True))
     source = "by similarity of labels"
     if model is not None:
-        shown = ranked[:_RANKED]
+        shown = ranked[:N_RANKED_LABELS]
         told = ask_labels(query, [by_feature[feature] for feature in shown], model)
         if told.why_not:
             note = f"{note} The labels were not ranked by {model.model}: {told.why_not}.".strip()

@@ -1,5 +1,6 @@
 """What will be tested on held-out documents: names of features, their summary, and a rival's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,9 @@ from interp_embed.hypotheses import (
     ProposalSettings,
     propose_hypotheses,
 )
+from interp_embed.hypotheses.choose import NothingToTestError
 from interp_embed.interpret import Annotator, LLMRoles
+from interp_embed.records import Label
 from interp_embed.stats import split_rows
 
 _CHOOSING_SHARE = 1 / 3
@@ -61,16 +64,19 @@ class VerifySettings:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
-def name_features(
-    found: GroupDiff,
-    searched: Sides,
-    discover: Corpus,
-    settings: VerifySettings,
-    roles: LLMRoles | None,
-    annotator: Annotator | CalibratedAnnotator | None,
-    seed: int,
-) -> ChosenLabels:
-    """Return words for the features that lead their families, the largest differences first."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ToName:
+    """Features to be put into words, and the documents for it."""
+
+    features: list[int]
+    """They lead their families, the largest difference first."""
+    searched: LabellingDocuments
+
+
+def features_to_name(
+    found: GroupDiff, searched: Sides, discover: Corpus, settings: VerifySettings, seed: int
+) -> ToName:
+    """Return which features are named, and the documents searched in two parts."""
     ranked = found.ranked()
     leaders = ranked[found.families.leads[ranked] & found.significant[ranked]]
     inner = split_rows(
@@ -90,10 +96,22 @@ def name_features(
         making=inner.discover,
         choosing=inner.confirm,
     )
+    return ToName(leaders[: settings.n_candidates].tolist(), labelling)
+
+
+def name_features(
+    wanted: ToName,
+    found: GroupDiff,
+    settings: VerifySettings,
+    roles: LLMRoles | None,
+    annotator: Annotator | CalibratedAnnotator | None,
+    seed: int,
+) -> ChosenLabels:
+    """Return words for features, in their order."""
     return choose_diff_labels(
-        leaders[: settings.n_candidates].tolist(),
+        wanted.features,
         found.labels,
-        labelling,
+        wanted.searched,
         annotator=annotator,
         roles=roles,
         relabel=settings.relabel,
@@ -115,33 +133,51 @@ def from_features(found: GroupDiff, chosen: ChosenLabels) -> list[NamedDifferenc
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class ToSummarise:
+    """What is more frequent in one group, to be summed up."""
+
+    sign: float
+    """1 for the first group, -1 for the second."""
+    labels: list[str]
+    """The largest difference first."""
+    ahead: list[float]
+    """Share of each in the group."""
+    behind: list[float]
+    """Share of each in the other group."""
+    k: int
+    """The most concepts."""
+
+
+def parts_to_summarise(found: GroupDiff, labels: Sequence[Label], k: int) -> list[ToSummarise]:
+    """Return the labels of either direction, with its share of the k concepts."""
+    gaps = found.rates.difference
+    ways = {sign: [one for one in labels if gaps[one.feature] * sign > 0] for sign in (1.0, -1.0)}
+    room = _share_out(k, len(ways[1.0]), len(ways[-1.0]))
+    parts = []
+    for (sign, own), n in zip(ways.items(), room, strict=True):
+        rates = found.rates.rate_first, found.rates.rate_second
+        ahead, behind = rates if sign > 0 else rates[::-1]
+        features = [label.feature for label in own]
+        texts = [label.text for label in own]
+        parts.append(
+            ToSummarise(sign, texts, ahead[features].tolist(), behind[features].tolist(), n)
+        )
+    return [part for part in parts if part.k]
+
+
 def from_summary(
     found: GroupDiff, chosen: ChosenLabels, k: int, roles: LLMRoles | None
 ) -> list[NamedDifference]:
     """Return what a language model sums the names up in: k in all, a share for each direction."""
-    if roles is None or not chosen.labels:
+    if roles is None:
         return []
-    gaps = found.rates.difference
-    ways = {
-        sign: [one.label for one in chosen.labels if gaps[one.label.feature] * sign > 0]
-        for sign in (1.0, -1.0)
-    }
-    room = _share_out(k, len(ways[1.0]), len(ways[-1.0]))
     named: list[NamedDifference] = []
-    for (sign, labels), n in zip(ways.items(), room, strict=True):
-        if not n:
-            continue
-        rates = found.rates.rate_first, found.rates.rate_second
-        ahead, behind = rates if sign > 0 else rates[::-1]
-        features = [label.feature for label in labels]
-        told = summarise_labels(
-            [label.text for label in labels],
-            ahead[features].tolist(),
-            behind[features].tolist(),
-            k=n,
-            roles=roles,
-        )
-        named += [NamedDifference(label.text, label.feature, FROM_SUMMARY, sign) for label in told]
+    for part in parts_to_summarise(found, [one.label for one in chosen.labels], k):
+        told = summarise_labels(part.labels, part.ahead, part.behind, k=part.k, roles=roles)
+        named += [
+            NamedDifference(label.text, label.feature, FROM_SUMMARY, part.sign) for label in told
+        ]
     return named
 
 
@@ -155,21 +191,35 @@ def _share_out(k: int, n_first: int, n_second: int) -> tuple[int, int]:
     return min(own, n_first), min(k - own, n_second)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnProposals:
+    """What a language model proposes without features."""
+
+    named: tuple[NamedDifference, ...] = ()
+    why_none: str = ""
+    """Why there is nothing to test, where it was asked."""
+
+
 def from_model(
     discover: Corpus, settings: VerifySettings, roles: LLMRoles | None, seed: int
-) -> list[NamedDifference]:
+) -> OwnProposals:
     """Return what a language model proposes by itself, shown samples of both groups."""
     if not settings.baseline or roles is None:
-        return []
-    found = propose_hypotheses(
-        discover,
-        n=settings.k,
-        llm=roles,
-        kind="binary" if discover.pairs is None else "preference",
-        settings=settings.proposals,
-        seed=seed,
+        return OwnProposals()
+    try:
+        found = propose_hypotheses(
+            discover,
+            n=settings.k,
+            llm=roles,
+            kind="binary" if discover.pairs is None else "preference",
+            settings=settings.proposals,
+            seed=seed,
+        )
+    except NothingToTestError as error:  # the study of features stands without it
+        return OwnProposals(why_none=str(error))
+    return OwnProposals(
+        tuple(
+            NamedDifference(one.label.text, one.label.feature, FROM_MODEL, one.selection_score)
+            for one in found.candidates
+        )
     )
-    return [
-        NamedDifference(one.label.text, one.label.feature, FROM_MODEL, one.selection_score)
-        for one in found.candidates
-    ]

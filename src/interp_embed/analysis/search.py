@@ -186,7 +186,8 @@ class Searcher:
         fused = ranking.fused(depth=max(depth, wanted))
         first = first_documents(fused, wanted)
         hits = self._hits(first, fused, ranking, _text(query))
-        notes, reranked_by = ranking.notes, ""
+        note = "" if ranking.features is None else ranking.features.note
+        notes, reranked_by = (*(note,) * bool(note), *ranking.notes), ""
         if model is not None and len(hits) > 1 and _text(query):
             hits, why_not = rerank_hits(hits, _text(query), model)
             reranked_by = "" if why_not else model.model

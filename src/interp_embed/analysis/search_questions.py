@@ -37,7 +37,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """A job: one question, asked up to three times until the answer can be read."""
 
     prompt: Prompt
@@ -47,6 +47,7 @@ class _Question:
     read: Callable[[str], Told | None]
 
     def request(self, *, sample: int = 0, factor: int = 1) -> Request:
+        """Return the request; ``sample`` is the number of the draw, ``factor`` of the ceiling."""
         return Request(
             kind=self.prompt.kind,
             messages=self.prompt.fill(**self.gaps),
@@ -56,6 +57,7 @@ class _Question:
         )
 
     async def __call__(self, ask: Ask) -> Told:
+        """Ask, and return what was told, or why nothing was."""
         reason, tries, doublings = "", 0, 0
         while tries < _TRIES:
             answer = await ask(self.request(sample=tries, factor=2**doublings))
@@ -74,37 +76,45 @@ class _Question:
         return Told(why_not=reason)
 
 
-def ask_keyphrases(query: str, llm: LLM) -> Told:
-    """Return two to ten phrases for a query, in a model's words."""
+def keyphrases_question(query: str) -> Question:
+    """Return the question for two to ten phrases for a query."""
 
     def read(text: str) -> Told | None:
         phrases = read_concepts(text)
         return Told(phrases=phrases[:MAX_PHRASES]) if phrases else None
 
-    question = _Question(
+    return Question(
         prompt=Prompt.load("keyphrases"),
         gaps={"query": _shown(query), "n": str(MAX_PHRASES)},
         n_tokens=_TOKENS + _TOKENS_A_PHRASE * MAX_PHRASES,
         schema=_list_schema("concepts", "string"),
         read=read,
     )
-    return _run(question, llm, "Finding phrases")
 
 
-def ask_labels(query: str, labels: Sequence[str], llm: LLM) -> Told:
-    """Return the labels a model calls relevant to a query, best first; it may be none."""
-    question = _Question(
+def ask_keyphrases(query: str, llm: LLM) -> Told:
+    """Return two to ten phrases for a query, in a model's words."""
+    return _run(keyphrases_question(query), llm, "Finding phrases")
+
+
+def labels_question(query: str, labels: Sequence[str]) -> Question:
+    """Return the question which labels are relevant to a query."""
+    return Question(
         prompt=Prompt.load("rank_labels"),
         gaps={"query": _shown(query), "labels": numbered([one_line(label) for label in labels])},
         n_tokens=_TOKENS + _TOKENS_A_NUMBER * len(labels),
         schema=_list_schema("numbers", "integer"),
         read=lambda text: _read_numbers(text, len(labels)),
     )
-    return _run(question, llm, "Ranking labels")
 
 
-def ask_texts(query: str, texts: Sequence[str], llm: LLM) -> Told:
-    """Return all the texts in a model's order, those it leaves out last and as they were."""
+def ask_labels(query: str, labels: Sequence[str], llm: LLM) -> Told:
+    """Return the labels a model calls relevant to a query, best first; it may be none."""
+    return _run(labels_question(query, labels), llm, "Ranking labels")
+
+
+def texts_question(query: str, texts: Sequence[str]) -> Question:
+    """Return the question in which order texts have a property."""
 
     def read(text: str) -> Told | None:
         told = _read_numbers(text, len(texts))
@@ -114,14 +124,18 @@ def ask_texts(query: str, texts: Sequence[str], llm: LLM) -> Told:
         return Told(numbers=(*told.numbers, *left))
 
     shown = [shield_markers(cut_text(text, _MAX_WORDS)) for text in texts]
-    question = _Question(
+    return Question(
         prompt=Prompt.load("rank_texts"),
         gaps={"query": _shown(query), "texts": numbered(shown)},
         n_tokens=_TOKENS + _TOKENS_A_NUMBER * len(texts),
         schema=_list_schema("numbers", "integer"),
         read=read,
     )
-    return _run(question, llm, "Ranking texts")
+
+
+def ask_texts(query: str, texts: Sequence[str], llm: LLM) -> Told:
+    """Return all the texts in a model's order, those it leaves out last and as they were."""
+    return _run(texts_question(query, texts), llm, "Ranking texts")
 
 
 def as_model(llm: LLMLike | None) -> LLM | None:
@@ -134,7 +148,7 @@ def _shown(query: str) -> str:
     return one_line(cut_text(query, _MAX_WORDS))
 
 
-def _run(question: _Question, llm: LLM, title: str) -> Told:
+def _run(question: Question, llm: LLM, title: str) -> Told:
     return llm.run([question], Plan(title, (question.request(),)))[0]
 
 

@@ -1,12 +1,13 @@
 """Differences found on some documents, put into words, and tested on the others."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interp_embed._fingerprint import digest_texts
-from interp_embed.analysis.diff import Correction, diff_groups
+from interp_embed.analysis.diff import Correction
+from interp_embed.analysis.diff_design import DifferenceDesign
 from interp_embed.analysis.diff_labels import ChosenLabels
 from interp_embed.analysis.diff_records import GroupDiff
 from interp_embed.analysis.documents import EncodedDocuments
@@ -20,18 +21,17 @@ from interp_embed.analysis.held_out import (
 )
 from interp_embed.analysis.held_out_split import (
     as_corpus,
-    design_keys,
     split_corpus,
     take_rows,
 )
 from interp_embed.analysis.named_differences import (
     VerifySettings,
+    features_to_name,
     from_features,
     from_model,
     from_summary,
     name_features,
 )
-from interp_embed.analysis.rate_comparison import check_testing
 from interp_embed.analysis.verified_records import (
     FROM_FEATURE,
     FROM_MODEL,
@@ -104,10 +104,10 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
     searched, labelled and verified on, unreadable answers count as no, and a difference above 1
     point is valid.
     """
-    check_testing(min_support, level, correction)
     settings, roles = settings or VerifySettings(), as_roles(llm)
     if settings.baseline and roles is None:
         raise InputError("the baseline is a language model's own proposals; give llm=")
+    design = DifferenceDesign(names, match_length, min_support, level, correction)
     sides = oppose(
         first,
         second,
@@ -117,57 +117,29 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
         groups_first=groups_first,
         groups_second=groups_second,
     )
-    design = _Design(names, match_length, min_support, level, correction)
     corpus = as_corpus(sides)
     split = SealedSplit(corpus, split_corpus(corpus, settings.confirm_share, seed))
     discover = split.discover
     searched = take_rows(sides, discover.rows)
     found = design.diff(searched)
-    chosen = name_features(found, searched, discover, settings, roles, annotator, seed)
+    wanted = features_to_name(found, searched, discover, settings, seed)
+    chosen = name_features(wanted, found, settings, roles, annotator, seed)
+    own = from_model(discover, settings, roles, seed)
     concepts = [
         *from_features(found, chosen),
         *from_summary(found, chosen, settings.k, roles),
-        *from_model(discover, settings, roles, seed),
+        *own.named,
     ]
     plan = digest_texts([f"{one.source} {one.feature} {one.concept}" for one in concepts] or ["-"])
     split.fix(plan)
     confirm = split.open(plan)
     verified = _verify(confirm, sides, concepts, chosen, design, settings)
     n = len(discover), len(corpus)
+    if own.why_none:
+        why = f"the language model alone named nothing that could be tested: {own.why_none}"
+        verified = replace(verified, notes=(*verified.notes, why))
     told = f"differences were searched on {n[0]} of {n[1]} documents and tested on the others"
     return replace(found, notes=(*sides.notes, *found.notes, told), verified=verified)
-
-
-@dataclass(frozen=True, slots=True)
-class _Design:
-    """How both comparisons are made."""
-
-    names: Names
-    match_length: bool
-    min_support: int
-    level: float
-    correction: Correction
-
-    def diff(self, sides: Sides) -> GroupDiff:
-        return diff_groups(
-            sides.first,
-            sides.second,
-            names=self.names,
-            match_length=self.match_length,
-            min_support=self.min_support,
-            level=self.level,
-            correction=self.correction,
-            **design_keys(sides),
-        )
-
-    def oppose(self, sides: Sides) -> Sides:
-        return oppose(
-            sides.first,
-            sides.second,
-            names=self.names,
-            match_length=self.match_length,
-            **design_keys(sides),
-        )
 
 
 def _verify(
@@ -175,7 +147,7 @@ def _verify(
     sides: Sides,
     concepts: list[NamedDifference],
     chosen: ChosenLabels,
-    design: _Design,
+    design: DifferenceDesign,
     settings: VerifySettings,
 ) -> Verification:
     held = design.oppose(take_rows(sides, confirm.rows))
@@ -192,7 +164,10 @@ def _verify(
     own = _places(sources, FROM_MODEL)
     notes = []
     if chosen.n_without:
-        notes.append(f"{chosen.n_without} features that differ have no words and were not tested")
+        why = f" ({chosen.why_without})" if chosen.why_without else ""
+        notes.append(
+            f"{chosen.n_without} features that differ have no words and were not tested{why}"
+        )
     if chosen.n_same:
         notes.append(f"{chosen.n_same} features that differ have the words of another one")
     return Verification(

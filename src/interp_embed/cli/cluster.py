@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source
-from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options, refuse_dry_run
+from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.cli.query_options import QueryOptions, query_options
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
 
@@ -56,7 +56,10 @@ def command(
     if query is not None:
         source.check_labels(purpose="--query")
     asked = choose_llm(options, quiet=result.quiet)
-    refuse_dry_run(options)
+    if asked is not None and asked.dry_run:
+        dataset = source.open(quiet=result.quiet)
+        asked.tell(dataset.estimate_cluster(query, k=k, llm=asked.roles), at_most=True)
+        return
     result.check("cluster")
     dataset = source.open(quiet=result.quiet)
     roles = None if asked is None else asked.roles

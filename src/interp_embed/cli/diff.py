@@ -13,7 +13,7 @@ from interp_embed.cli.data_source import (
     firing_of,
     firing_option,
 )
-from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options, refuse_dry_run
+from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
 from interp_embed.errors import InputError
 
@@ -114,6 +114,7 @@ def command(
     interp-embed diff speeches --by party --first Democratic --second Republican --out report
     interp-embed diff posts.csv --text body --by removed
     interp-embed diff model-a model-b model-c --pair-by prompt
+    interp-embed diff answers-a answers-b --llm gpt-5-mini --baseline --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
     _check_groups(one, others, by, first, second)
     with_llm = options.llm is not None
@@ -139,17 +140,16 @@ def command(
         if by is not None and value is not None:
             sources[0].check_value(by, value, option=option)
     asked = choose_llm(options, quiet=result.quiet)
-    refuse_dry_run(options)
     if baseline and asked is None:
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
-        "within": within, "against": against, "match_length": match_length,
-        "firing": firing_of(firing),
+        "match_length": match_length, "firing": firing_of(firing),
         "min_support": min_support, "level": level, "correction": correction, "k": k,
         "baseline": baseline, "seed": seed,
     }  # fmt: skip
-    result.check("diff")
+    if asked is None or not asked.dry_run:
+        result.check("diff")
     named = _named([one, *others])
     target, *rest = [source.open(quiet=result.quiet) for source in sources]
     if len(rest) == 1:
@@ -160,6 +160,10 @@ def command(
     other = rest[0] if len(rest) == 1 else many or None
     reader = None if verify == "none" else verify
     arguments["verify"] = reader if asked is None else asked.roles
+    if asked is not None and asked.dry_run:
+        asked.tell(target.estimate_diff(rest[0] if rest else None, **arguments))
+        return
+    arguments |= {"within": within, "against": against}
     found = target.diff(other, **arguments)
     from interp_embed.cli.evidence import feature_evidence, leading_features
 

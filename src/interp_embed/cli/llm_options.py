@@ -27,9 +27,10 @@ class LLMChoice:
     roles: "LLMRoles"
     dry_run: bool
 
-    def tell(self, estimate: "CostEstimate") -> None:
+    def tell(self, estimate: "CostEstimate", *, at_most: bool = False) -> None:
         """Print what a run would take."""
-        click.echo(f"Would take {estimate.summary()}. Nothing was sent.")
+        bound = "at most " * at_most
+        click.echo(f"Would take {bound}{estimate.summary()}. Nothing was sent.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +151,6 @@ def choose_llm(
     models = [model(name) for name in named]
     labeller = LLMLabeller(models[0], instructions=options.instructions or "")
     return LLMChoice(LLMRoles(labeller, LLMAnnotator(models[-1])), options.dry_run)
-
-
-def refuse_dry_run(options: LLMOptions) -> None:
-    """Refuse ``--dry-run`` where what is asked depends on the answers before.
-
-    Raises:
-        InputError: It was given.
-    """
-    if options.dry_run:
-        raise InputError(
-            "--dry-run cannot tell the cost of this command, whose questions depend on the answers "
-            "before them; limit it with --max-cost"
-        )
 
 
 def _key_for_nothing() -> str | None:

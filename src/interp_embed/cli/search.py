@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source, names_of
-from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options, refuse_dry_run
+from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.cli.query_options import QueryOptions, query_options
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
 from interp_embed.errors import InputError
@@ -26,10 +26,9 @@ _RANKINGS: "tuple[Ranker, ...]" = ("features", "meaning", "words")
 @click.option("--k", type=click.IntRange(min=1), default=10, show_default=True, help="Hits.")
 @click.option(
     "--use",
-    default=",".join(_RANKINGS),
-    show_default=True,
     metavar="A,B",
-    help="Rankings to join: by features, by meaning of the text, by its words.",
+    help="Rankings to join, of features, meaning (of the text) and words.  [default: all that "
+    "apply: without labels, meaning and words]",
 )
 @encode_options
 @llm_options
@@ -40,7 +39,7 @@ def command(
     labels: str | None,
     edits: QueryOptions,
     k: int,
-    use: str,
+    use: str | None,
     encoding: EncodeOptions,
     options: LLMOptions,
     result: ResultOptions,
@@ -65,12 +64,17 @@ def command(
     rankings = _rankings(use)
     if labels is not None:
         source.check_labels(purpose="--labels")
-    elif "features" in rankings:
+    elif rankings is not None and "features" in rankings:
         without = "; or search without them: --use meaning,words"
         source.check_labels(purpose="searching by features", otherwise=without)
     edits.check(source)
     asked = choose_llm(options, quiet=result.quiet)
-    refuse_dry_run(options)
+    if labels is not None and asked is not None:
+        raise InputError("--labels asks no model: leave out --llm, or give a query")
+    if asked is not None and asked.dry_run:
+        dataset = source.open(quiet=result.quiet)
+        asked.tell(dataset.estimate_search(str(query), llm=asked.roles), at_most=True)
+        return
     if labels is not None:
         _list_labels(source.open(quiet=result.quiet), labels, result)
         return
@@ -84,7 +88,9 @@ def command(
     hand_over(found, result, name="search")
 
 
-def _rankings(use: str) -> "tuple[Ranker, ...]":
+def _rankings(use: str | None) -> "tuple[Ranker, ...] | None":
+    if use is None:
+        return None
     wanted = names_of(use)
     chosen = tuple(ranking for ranking in _RANKINGS if ranking in wanted)
     if not chosen or len(chosen) < len(wanted):

@@ -32,6 +32,9 @@ from interp_embed.analysis import (
     diff_against,
     diff_counts,
     diff_groups,
+    estimate_clusters,
+    estimate_difference,
+    estimate_search,
     find_duplicates,
     find_features,
     study_difference,
@@ -60,6 +63,7 @@ from interp_embed.dataset.verifying import Verify, reading_of
 from interp_embed.embedders import Embedder, load_embedder
 from interp_embed.errors import InputError, MissingExtraError
 from interp_embed.interpret import Annotator, LLMLike
+from interp_embed.llm import CostEstimate
 
 Correction = Literal["bh", "by", "bonferroni", "holm"]
 Against = Literal["every", "any", "pooled"]
@@ -148,13 +152,12 @@ class DatasetAnalyses:
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
+        if reading is not None and within is not None:
+            raise InputError("within= holds features fixed only: leave it or verify= out")
         sides = self._two_sides(other, by, (first, second), names, firing)
         settings |= columns.of(sides)
         if reading is None:
             return diff_groups(sides.first, sides.second, names=sides.names, **settings)
-        if within is not None:
-            raise InputError("within= holds features fixed only: leave it or verify= out")
-        del settings["strata_first"], settings["strata_second"]
         return study_difference(
             sides.first,
             sides.second,
@@ -164,6 +167,73 @@ class DatasetAnalyses:
             settings=VerifySettings(k=k, baseline=baseline),
             seed=seed,
             **settings,
+        )
+
+    def estimate_diff(  # noqa: PLR0913 - as diff
+        self,
+        other: "DatasetAnalyses | None" = None,
+        *,
+        verify: LLMLike,
+        by: str | ArrayLike | None = None,
+        first: object = None,
+        second: object = None,
+        names: tuple[str, str] = ("first", "second"),
+        pair_by: str | None = None,
+        group_by: str | None = None,
+        match_length: bool = False,
+        firing: Firing | None = None,
+        min_support: int = 10,
+        level: float = 0.05,
+        correction: Correction = "bh",
+        k: int = 10,
+        baseline: bool = False,
+        seed: int = 0,
+    ) -> CostEstimate:
+        """Return what :meth:`diff` with a language model would take; nothing is sent.
+
+        Features that differ are found as there. Their labels are not known beforehand: ones of
+        typical length stand for them, so that what is stored of an earlier run may count as still
+        to be asked.
+
+        Args:
+            other: As for :meth:`diff`, also all others.
+            verify: A language model or its name, or ``LLMRoles``.
+            by: Instead of the other data set: a column of the table, or a mask.
+            first: Of the first group.
+            second: Of the second.
+            names: What two data sets are called.
+            pair_by: Column of the pairs.
+            group_by: Column of documents that are not independent.
+            match_length: Compare documents of like length.
+            firing: When a feature counts as firing.
+            min_support: Of features tested.
+            level: Significance level.
+            correction: Over all features tested.
+            k: The most differences named.
+            baseline: Whether the model proposes without features, too.
+            seed: Of the split and of samples.
+
+        Raises:
+            InputError: The groups cannot be compared, or ``verify`` is no language model.
+        """
+        reading = reading_of(verify)
+        if reading is None or reading.roles is None:
+            raise InputError(
+                f"verify must be a language model or its name, got {verify!r}: others cost nothing"
+            )
+        sides = self._two_sides(other, by, (first, second), names, firing)
+        return estimate_difference(
+            sides.first,
+            sides.second,
+            names=sides.names,
+            match_length=match_length,
+            min_support=min_support,
+            level=level,
+            correction=correction,
+            llm=reading.roles,
+            settings=VerifySettings(k=k, baseline=baseline),
+            seed=seed,
+            **_Columns(pair_by, group_by).of(sides),
         )
 
     def correlations(
@@ -356,6 +426,18 @@ class DatasetAnalyses:
             progress=progress,
         )
 
+    def estimate_cluster(
+        self, query: str | None = None, *, llm: LLMLike, k: int | None = None
+    ) -> CostEstimate:
+        """Return what :meth:`cluster` with a language model would take at most; nothing is sent.
+
+        Args:
+            query: As there.
+            llm: A language model or its name.
+            k: Clusters; None: 15, the most that are tried.
+        """
+        return estimate_clusters(self._texts(), self._labels.every(), query, k=k, llm=llm)
+
     def search(
         self,
         query: str | FeatureQuery,
@@ -387,6 +469,15 @@ class DatasetAnalyses:
             text = query if isinstance(query, str) else query.text
             asked = replace(features, text=text)
         return self._searcher(embedder, progress=progress).search(asked, k=k, use=use, llm=llm)
+
+    def estimate_search(self, query: str, *, llm: LLMLike) -> CostEstimate:
+        """Return what :meth:`search` with a language model would take at most; nothing is sent.
+
+        Args:
+            query: The property in words.
+            llm: A language model or its name.
+        """
+        return estimate_search(self._texts(), self._labels.every(), query, llm=llm)
 
     def duplicates(self, *, threshold: float = 0.8) -> Duplicates:
         """Return equal and nearly equal documents, in groups.
@@ -579,6 +670,7 @@ class _Columns:
         return {
             f"{kind}_{side}": column_of(documents, name, purpose=purpose)
             for kind, (name, purpose) in chosen.items()
+            if name is not None
             for side, documents in (("first", sides.first), ("second", sides.second))
         }
 

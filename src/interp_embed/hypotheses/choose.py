@@ -24,6 +24,10 @@ _MIN_PRESENT = 5
 """Documents on either side of a concept below which it is not pursued."""
 
 
+class NothingToTestError(InputError):
+    """No concept was found that can be tested, though the question could be asked."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoosingRows:
     """What the choice among labels reads."""
@@ -67,7 +71,7 @@ def choose_labels(
         seed: Of the sample, where only one is read.
 
     Raises:
-        InputError: No verdict was given, or no label occurs often enough.
+        NothingToTestError: No verdict was given, or no label occurs often enough.
     """
     corpus = choosing.corpus
     read = choosing_rows(len(corpus), sampled=choosing.sampled, seed=seed, pairs=corpus.pairs)
@@ -77,7 +81,7 @@ def choose_labels(
     n_missing = int(np.isnan(annotations.verdicts).sum())
     why_missing = next(iter(annotations.reasons.values()), "")
     if n_missing == annotations.verdicts.size:
-        raise InputError(
+        raise NothingToTestError(
             f"the annotator gave no verdict on any of {len(read)} {choosing.side} documents, so "
             f"that no label can be chosen: {why_missing}"
         )
@@ -152,7 +156,7 @@ def _most_predictive(
     verdicts: NDArray[np.float64], columns: list[int], targets: NDArray[np.float64], n: int
 ) -> list[int]:
     if not columns:
-        raise InputError(
+        raise NothingToTestError(
             f"every label found occurs in fewer than {_MIN_PRESENT} documents or is "
             "absent from fewer; give more documents"
         )

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed.errors import InputError, Interrupted
-from interp_embed.hypotheses.choose import ChoosingRows, choose_labels, choosing_rows
+from interp_embed.hypotheses.choose import (
+    ChoosingRows,
+    NothingToTestError,
+    choose_labels,
+    choosing_rows,
+)
 from interp_embed.hypotheses.corpus import Corpus
 from interp_embed.hypotheses.generate import (
     LLM_CANDIDATES_PER_HYPOTHESIS,
@@ -228,7 +233,7 @@ def _ask(
         raise Interrupted(str(error), partial=_collect(left, inquiries, model.model)) from error
     found = _collect(outcomes, inquiries, model.model)
     if not found.labels:
-        raise InputError(
+        raise NothingToTestError(
             f"{model.model} proposed no concept in {len(inquiries)} prompts of "
             f"{settings.n_examples} documents: {found.why_not}"
         )
