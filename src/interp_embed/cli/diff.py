@@ -14,7 +14,13 @@ from interp_embed.cli.data_source import (
     firing_option,
 )
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
-from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
+from interp_embed.cli.result_options import (
+    ResultOptions,
+    check_level,
+    hand_over,
+    result_options,
+    tell_unlabelled,
+)
 from interp_embed.errors import InputError
 
 
@@ -169,6 +175,7 @@ def command(
 
     shown = leading_features(found.to_frame()) if result.out is not None else []
     hand_over(found, result, name="diff", evidence=feature_evidence(target, shown))
+    tell_unlabelled(target, found.to_frame()["feature"].tolist(), result)
 
 
 def _check_groups(

@@ -15,6 +15,7 @@ from interp_embed.cli.result_table import print_sentences, print_table
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
+    from interp_embed.dataset import Dataset
     from interp_embed.report import Evidence
     from interp_embed.report.analysis_record import Analysis
 
@@ -108,3 +109,24 @@ def check_level(level: float) -> None:
     """
     if not 0 < level < 1:
         raise InputError(f"--level must be between 0 and 1, such as 0.05, got {level:g}")
+
+
+def tell_unlabelled(dataset: "Dataset", features: Sequence[int], options: ResultOptions) -> None:
+    """Say how the features of a printed table get names, where some have none.
+
+    Args:
+        dataset: Whose features they are.
+        features: In the order of the table; the first ones are those shown.
+        options: What was asked for.
+    """
+    labels = dataset.feature_labels()
+    shown = list(dict.fromkeys(int(feature) for feature in features))[: max(options.show, 1)]
+    nameless = [str(feature) for feature in shown if not labels.get(feature)]
+    if nameless and not (options.as_json or options.as_csv):
+        command = f"interp-embed label {shlex.quote(dataset.location)}"
+        click.secho(
+            f"\n{len(nameless)} of these features have no label. To look for one:\n"
+            f"  {command} --features {','.join(nameless)}",
+            err=True,
+            fg="yellow",
+        )

@@ -12,7 +12,13 @@ from interp_embed.cli.data_source import (
     firing_option,
     names_of,
 )
-from interp_embed.cli.result_options import ResultOptions, check_level, hand_over, result_options
+from interp_embed.cli.result_options import (
+    ResultOptions,
+    check_level,
+    hand_over,
+    result_options,
+    tell_unlabelled,
+)
 from interp_embed.errors import InputError
 
 
@@ -79,3 +85,4 @@ def command(
 
     shown = leading_features(found.to_frame()) if result.out is not None else []
     hand_over(found, result, name="trend", evidence=feature_evidence(dataset, shown))
+    tell_unlabelled(dataset, found.to_frame()["feature"].tolist(), result)
