@@ -26,9 +26,9 @@ from interp_embed.analysis import (
     diff_counts,
     diff_groups,
 )
-from interp_embed.analysis.cluster_features import prepare_documents
-from interp_embed.analysis.cluster_partition import make_space
-from interp_embed.analysis.search_postings import ScaledColumns, matrix_column
+from interp_embed.analysis.clusters.features import prepare_documents
+from interp_embed.analysis.clusters.partition import make_space
+from interp_embed.analysis.retrieval.postings import ScaledColumns, matrix_column
 
 Arguments = dict[str, Any]
 

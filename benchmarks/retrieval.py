@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from _memory import peak_mb
 from interp_embed import Dataset
 from interp_embed.analysis import FeatureQuery, LabelIndex, Searcher
-from interp_embed.analysis.search_bm25 import BM25Index
+from interp_embed.analysis.retrieval.bm25 import BM25Index
 from interp_embed.embedders import load_embedder
 from interp_embed.stats import BootstrapInterval, bootstrap_interval, ranking_quality
 

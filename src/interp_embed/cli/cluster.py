@@ -11,7 +11,7 @@ from interp_embed.cli.query_options import QueryOptions, query_options
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
 
 if TYPE_CHECKING:
-    from interp_embed.analysis.cluster_partition import Method
+    from interp_embed.analysis.clusters.partition import Method
 
 
 @click.command(name="cluster")

@@ -12,7 +12,7 @@ from interp_embed.cli.result_options import ResultOptions, hand_over, result_opt
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:
-    from interp_embed.analysis.search_result import Ranker
+    from interp_embed.analysis.retrieval.result import Ranker
     from interp_embed.dataset import Dataset
 
 _RANKINGS: "tuple[Ranker, ...]" = ("features", "meaning", "words")

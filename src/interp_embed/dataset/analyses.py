@@ -40,8 +40,8 @@ from interp_embed.analysis import (
     study_difference,
     trend_groups,
 )
-from interp_embed.analysis.cluster_partition import Method
-from interp_embed.analysis.search_result import Ranker
+from interp_embed.analysis.clusters.partition import Method
+from interp_embed.analysis.retrieval.result import Ranker
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.encoded import Entries, Firing, cuts_for, load_entries

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_embed.analysis import Searcher
-from interp_embed.analysis.search import Locate
+from interp_embed.analysis.retrieval.search import Locate
 from interp_embed.dataset.sides import Source, load_documents
 from interp_embed.embedders import Embedder
 from interp_embed.store import Store

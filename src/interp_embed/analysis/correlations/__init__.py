@@ -1,0 +1,1 @@
+"""Which features go together, or avoid each other, in documents, two texts, and columns."""

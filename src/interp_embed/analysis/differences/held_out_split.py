@@ -1,0 +1,95 @@
+"""Two groups of documents divided: some to search, the others to test on."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_embed.analysis.differences.sides import Sides
+from interp_embed.errors import InputError
+from interp_embed.hypotheses import Corpus
+from interp_embed.stats import SplitRows, merge_groups, near_duplicate_groups, split_rows
+
+MIN_SIDE = 10
+"""Documents a part of the split has at least."""
+
+
+def design_keys(sides: Sides) -> dict[str, NDArray[np.int64]]:
+    """Return keys and groups of sides whose documents are all compared, in order."""
+    found: dict[str, NDArray[np.int64]] = {}
+    if sides.paired:
+        pairs = np.arange(len(sides.rows_first))
+        found |= {"pair_first": pairs, "pair_second": pairs}
+    if sides.groups is not None:
+        found |= {"groups_first": sides.groups[0], "groups_second": sides.groups[1]}
+    return found
+
+
+def as_corpus(sides: Sides) -> Corpus:
+    """Return the compared documents of both sides, the first group's above, target 1 for it.
+
+    Near-duplicates, pairs and groups are one group each.
+    """
+    n_first, n_second = len(sides.rows_first), len(sides.rows_second)
+    n = n_first + n_second
+    texts = [sides.first.texts[row] for row in sides.rows_first.tolist()]
+    texts += [sides.second.texts[row] for row in sides.rows_second.tolist()]
+    together = [near_duplicate_groups(texts)]
+    pairs = None
+    if sides.paired:
+        pairs = np.concatenate([np.arange(n_first), np.arange(n_first)])
+        together.append(pairs)
+    if sides.groups is not None:
+        together.append(np.concatenate(sides.groups))
+    return Corpus(
+        documents=tuple(texts),
+        target=np.repeat([1.0, 0.0], [n_first, n_second]),
+        embeddings=np.zeros((n, 1), np.float32),
+        rows=np.arange(n),
+        groups=merge_groups(*together),
+        pairs=pairs,
+    )
+
+
+def split_corpus(corpus: Corpus, confirm_share: float, seed: int) -> SplitRows:
+    """Return a random split alike in the shares of both sides, that keeps groups whole.
+
+    Raises:
+        InputError: There are too few documents.
+    """
+    return split_rows(
+        corpus.groups,
+        confirm_share=confirm_share,
+        seed=seed,
+        stratify=corpus.target,
+        minimum=2 * MIN_SIDE,
+    )
+
+
+def take_rows(sides: Sides, rows: NDArray[np.int64]) -> Sides:
+    """Return some of the compared documents, all of which are compared, in order.
+
+    Args:
+        sides: All of them.
+        rows: Places in the corpus, ascending.
+
+    Raises:
+        InputError: Hardly any document of a group is among them.
+    """
+    n_first = len(sides.rows_first)
+    kept = np.zeros(n_first + len(sides.rows_second), np.bool_)
+    kept[rows] = True
+    part = sides.keep(kept[:n_first], kept[n_first:])
+    for chosen, side in ((part.rows_first, "first"), (part.rows_second, "second")):
+        if len(chosen) < MIN_SIDE // 2:
+            raise InputError(
+                f"a part of the split has {len(chosen)} documents of the {side} group, which is "
+                "too few; give more documents, or groups that are smaller"
+            )
+    return replace(
+        part,
+        first=part.first.take(part.rows_first),
+        second=part.second.take(part.rows_second),
+        rows_first=np.arange(len(part.rows_first)),
+        rows_second=np.arange(len(part.rows_second)),
+    )

@@ -1,0 +1,1 @@
+"""Documents, labels and copies found: by features, by meaning, by words."""

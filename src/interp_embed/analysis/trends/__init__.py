@@ -1,0 +1,1 @@
+"""What rises, falls or turns over ordered groups of documents."""
