@@ -1,6 +1,7 @@
 """How shares change over ordered groups."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ from interp_embed.plots.characters import visible
 
 _STYLES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 _MOST_TICKS = 16
+_WIDEST_TICKS = 70
+"""Characters that stand beside each other under the plot; more are slanted."""
 
 
 def trend_lines(
@@ -71,7 +74,9 @@ def trend_lines(
     _name_lines(ax, middle / top, labels)
     shown_levels = steps[:: -(-len(levels) // _MOST_TICKS)] if len(levels) else steps
     texts = [shown(_level_name(levels[step]), width=14) for step in shown_levels]
-    ax.set_xticks(shown_levels, texts, fontsize="small", parse_math=False)
+    crowded = len(texts) * max(map(len, texts), default=0) > _WIDEST_TICKS
+    slant: dict[str, Any] = {"rotation": 30, "ha": "right"} if crowded else {}
+    ax.set_xticks(shown_levels, texts, fontsize="small", parse_math=False, **slant)
     ax.set_xlabel(visible(xlabel), parse_math=False)
     ax.set_title("documents in which it fires", loc="left", fontsize="small")
     percent_axis(ax)
