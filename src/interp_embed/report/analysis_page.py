@@ -85,6 +85,8 @@ class TableView:
     heading: str
     columns: tuple[Column, ...]
     rows: tuple[RowView, ...]
+    n_all: int
+    """Rows there are, shown or not."""
     axis: Axis | None
     ticks: tuple[tuple[float, str], ...]
     tests: bool
@@ -177,6 +179,7 @@ def _table(
         axis=axis,
         ticks=() if axis is None or column is None else _ticks(axis, column),
         tests=bool(table.holds),
+        n_all=record.get("n_table_rows", {}).get(name.rpartition(".")[2], len(rows)),
         meaning="" if column is None else drawn_meaning(table_key(name, rows), record["result"]),
         left_out=_left_out(record, table, n_shown=len(shown), n_held=len(held)) if is_main else "",
     )

@@ -72,8 +72,8 @@ def analysis_record(
         evidence: Documents by the feature (or cluster) they stand for.
     """
     frame = result.to_frame()
-    tables = {
-        key: _rows(getattr(result, method)())
+    frames = {
+        key: getattr(result, method)()
         for key, method in _EXTRA_FRAMES.items()
         if hasattr(result, method) and getattr(result, key, True) is not None
     }
@@ -85,7 +85,8 @@ def analysis_record(
         "summary": result.summary(),
         "n_rows": len(frame),
         "rows": _rows(frame),
-        "tables": tables,
+        "tables": {key: _rows(other) for key, other in frames.items()},
+        "n_table_rows": {key: len(other) for key, other in frames.items()},
         "evidence": {
             key: [
                 {"row": one.row, "text": one.text, "spans": one.spans, "note": one.note}
