@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed._extras import require_extra
-from interp_embed.dataset.analyses import DatasetAnalyses
 from interp_embed.dataset.binding import LazyBinding, TokenValues, bind
+from interp_embed.dataset.comparisons import Comparisons
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.copying import copy_documents
 from interp_embed.dataset.document import DatasetRow
+from interp_embed.dataset.explorations import Explorations
 from interp_embed.dataset.health import DatasetHealth, measure_health
 from interp_embed.dataset.labelling import LabelOutcome
 from interp_embed.dataset.labels import LabelBook
@@ -43,7 +44,7 @@ Marked = list[str | None]
 """Aliases: inside the class, ``list`` is a method, as it was in the first library."""
 
 
-class Dataset(DatasetAnalyses):
+class Dataset(Comparisons, Explorations):
     """Documents and the activations of their features, sparse, on disk, labelled.
 
     ``dataset[0]`` is a document; ``dataset[1:5]``, ``dataset[mask]`` and ``dataset[[3, 1]]`` are

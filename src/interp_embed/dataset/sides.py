@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interp_embed.analysis import EncodedDocuments
+from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.encoded import Firing, cuts_for, load_entries
 from interp_embed.dataset.groups import Groups
+from interp_embed.dataset.labels import LabelBook
 from interp_embed.errors import InputError
 from interp_embed.tables import require_column
 
@@ -32,6 +34,19 @@ class TwoSides:
     first: EncodedDocuments
     second: EncodedDocuments
     names: tuple[str, str]
+
+
+class Parts(Protocol):
+    """What a data set consists of."""
+
+    _contents: Contents
+    _binding: LazyBinding
+    _labels: LabelBook
+
+
+def source_of(dataset: Parts) -> Source:
+    """Return a data set as the analyses see it."""
+    return Source(dataset._contents, dataset._labels.every(), dataset._binding.is_of_documents())
 
 
 def split_by(source: Source, groups: Groups, *, firing: Firing | None) -> TwoSides:
