@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 from collections import Counter
 
 import numpy as np
@@ -42,6 +43,20 @@ def _own_cache_folder(tmp_path_factory):
     """What the library keeps between runs is not the user's, and starts empty."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INTERP_EMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_root_certificate(tmp_path_factory, pytestconfig):
+    """Servers of tests speak plain HTTP, and reading all certificates for each client is slow."""
+    known = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if not known or "not network" not in pytestconfig.getoption("markexpr"):
+        yield
+        return
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    file.write_text(ssl.DER_cert_to_PEM_cert(known[0]), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
         yield
 
 

@@ -8,18 +8,30 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.stem}-{number}")
+CODE = {
+    f"{page.stem}-{number}": block
     for page in PAGES
     for number, block in enumerate(
         re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     )
+}
+
+
+def on_fewer_documents(block):
+    """Return the code with corpora of 300 made-up documents in place of 600."""
+    return re.sub(r"plant_corpus\(600", "plant_corpus(300", block)
+
+
+BLOCKS = [pytest.param(on_fewer_documents(block), id=name) for name, block in CODE.items()] + [
+    pytest.param(block, id=f"{name}-as-it-stands", marks=pytest.mark.slow)
+    for name, block in CODE.items()
+    if on_fewer_documents(block) != block
 ]
 EXPECTED = {"LocalSAE.default()": "<<", "find_hypotheses": "mentions"}
 
 
 def test_the_readme_has_code():
-    assert "README-0" in [block.id for block in BLOCKS]
+    assert "README-0" in CODE
 
 
 def asks_minilm(block):

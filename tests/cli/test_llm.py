@@ -11,6 +11,7 @@ from _thread import interrupt_main
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fast_clock import FastClock
 from fault_server import Batches, FaultServer, Limits
 from fault_truth import last_user_turn
 
@@ -114,7 +115,9 @@ def test_a_dry_run_sends_nothing_and_tells_calls_tokens_and_money(label, server,
     assert Dataset.load_from_file(folder).own_labels() == {}
 
 
-def test_labels_in_batches_are_those_asked_call_by_call(label, server, folder):
+def test_labels_in_batches_are_those_asked_call_by_call(label, server, folder, monkeypatch):
+    monkeypatch.setattr("interp_embed.llm.batch_flow._POLL_S", (0.1, 0.1))
+    monkeypatch.setattr("interp_embed.llm.batch_sender._GATHER_S", 0.2)
     estimate = label("--dry-run", "--llm-batch", "--price", "1000,2000")
     assert "at half the price in batches answered within a day" in estimate.output
 
@@ -178,11 +181,13 @@ def test_a_wrong_model_is_answered_with_those_there_are(label, server):
     assert "gpt-4o-mini, " in result.output
 
 
-def test_a_server_that_is_down_is_named_within_fifteen_seconds(label, server):
+def test_a_server_that_is_down_is_named_within_fifteen_seconds(label, server, monkeypatch):
+    clock = FastClock(10)
+    monkeypatch.setattr("interp_embed.llm.openai_llm.RealClock", lambda: clock)
     server.down()
-    begun = time.monotonic()
+    begun = clock.now()
     result = label()
-    assert time.monotonic() - begun < 15
+    assert clock.now() - begun < 15
     assert result.exit_code == 1
     assert f"{server.base_url} cannot be reached" in result.output
 

@@ -2,7 +2,7 @@
 
 Run in a process of its own: it loads the model once and forks a child for every attempt.
 
-    python kill_encode.py MODEL SAE OUT KILLS SEED
+    python kill_encode.py MODEL SAE OUT KILLS SEED DOCUMENTS
 """
 
 import json
@@ -41,13 +41,12 @@ WORDS = [
 
 
 def main() -> None:
-    model, sae_folder, out, kills, seed = sys.argv[1:]
+    model, sae_folder, out, kills, seed, n_documents = sys.argv[1:]
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
     rng = random.Random(int(seed))  # noqa: S311
-    frame = pd.DataFrame(
-        {"text": [" ".join(rng.choices(WORDS, k=rng.randint(1, 30))) for _ in range(240)]}
-    )
+    lengths = [rng.randint(1, 30) for _ in range(int(n_documents))]
+    frame = pd.DataFrame({"text": [" ".join(rng.choices(WORDS, k=k)) for k in lengths]})
     sae = LocalSAE(None, sae_folder, model=model, max_norm_ratio=None)
     sae.load()
 

@@ -9,8 +9,8 @@ import pytest
 SCRIPT = Path(__file__).with_name("kill_encode.py")
 
 
-def run(tiny_model, tiny_sae_folder, out, *, kills, seed):
-    arguments = map(str, (tiny_model, tiny_sae_folder, out, kills, seed))
+def run(tiny_model, tiny_sae_folder, out, *, kills, seed, n_documents):
+    arguments = map(str, (tiny_model, tiny_sae_folder, out, kills, seed, n_documents))
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
         check=True,
@@ -22,11 +22,14 @@ def run(tiny_model, tiny_sae_folder, out, *, kills, seed):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
-@pytest.mark.parametrize(("kills", "seed"), [(3, 0), pytest.param(20, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "seed", "n_documents"), [(3, 0, 72), pytest.param(20, 1, 240, marks=pytest.mark.slow)]
+)
 def test_kills_at_any_moment_and_a_second_writer_change_nothing(
-    tiny_model, tiny_sae_folder, tmp_path, kills, seed
+    tiny_model, tiny_sae_folder, tmp_path, kills, seed, n_documents
 ):
-    result = run(tiny_model, tiny_sae_folder, tmp_path, kills=kills, seed=seed)
+    size = {"kills": kills, "seed": seed, "n_documents": n_documents}
+    result = run(tiny_model, tiny_sae_folder, tmp_path, **size)
 
     assert result["killed"] >= 1
     assert result["lost"] == 0  # what was committed stays

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from interp_embed.hypotheses import select_features
 
-N, N_FEATURES, N_CHOSEN, RUNS = 1_000, 256, 20, 25
+N, N_FEATURES, N_CHOSEN, RUNS = 1_000, 256, 20, 12
 
 
 def significant(activations, target, features):

@@ -265,7 +265,7 @@ def check_null(p, *, errors=2):
 
 
 def test_chance_is_found_no_more_often_than_stated_quick():
-    p = np.concatenate([null_p(kind, 8, share=0.35) for kind in KINDS])
+    p = np.concatenate([null_p(kind, 6, share=0.35) for kind in KINDS])
 
     assert check_null(p) <= 0.08
 

@@ -141,12 +141,12 @@ def test_groups_and_duplicates_are_never_on_both_sides(planted, monkeypatch):
 
 def test_a_shuffled_target_gives_hardly_any_significant_hypothesis(planted):
     held = tested = 0
-    for seed in range(3):
+    for seed in range(2):
         shuffled = np.random.default_rng(seed).permutation(planted.target).tolist()
         run = planted.study(target=shuffled)
         held, tested = held + len(significant(run)), tested + run.study.tested
 
-    assert tested >= 6
+    assert tested >= 4
     assert held <= 1
 
 

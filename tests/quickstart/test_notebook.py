@@ -172,9 +172,14 @@ class _Server(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch, comments, embed_text, by_rule):
-    """The folder the notebook expects, and a server behind the address of OpenAI."""
+@pytest.fixture(scope="module")
+def serve(comments, embed_text, by_rule):
+    """Return what makes the folder the notebook expects, and a server behind OpenAI's address."""
+    return lambda folder: _serving(folder, comments, embed_text, by_rule)
+
+
+@contextlib.contextmanager
+def _serving(tmp_path, comments, embed_text, by_rule):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "demo-data").mkdir()
     table = comments[["label", "text"]]
@@ -192,11 +197,12 @@ def server(tmp_path, monkeypatch, comments, embed_text, by_rule):
     running = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
     running.embed, running.answer, running.n_answers = embed_text, by_rule, 0
     threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
-    monkeypatch.chdir(tmp_path / "notebooks")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{running.server_port}/v1")
-    monkeypatch.setenv("INTERP_EMBED_CACHE", str(tmp_path / "cache"))
-    yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path / "notebooks")
+        patch.setenv("OPENAI_API_KEY", "sk-none")
+        patch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{running.server_port}/v1")
+        patch.setenv("INTERP_EMBED_CACHE", str(tmp_path / "cache"))
+        yield running
     running.shutdown()
     running.server_close()
 
@@ -215,12 +221,24 @@ def run_cells(*cells):
 
 
 @pytest.mark.parametrize("as_words", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_the_notebook_runs_from_top_to_bottom(server, as_words):
+def test_the_notebook_runs_from_top_to_bottom_and_again_pays_for_nothing(
+    serve, tmp_path, as_words
+):
     between = (AS_WORDS,) if as_words else ()
     cells = (SETUP, *between, SPLIT, EMBED, TRAIN, INTERPRET, GENERATE, EVALUATE)
+    with serve(tmp_path) as server:
+        done = run_cells(*cells)
+        n_paid = server.n_answers
+        again = run_cells(*cells)
+        assert server.n_answers == n_paid
 
-    done = run_cells(*cells)
+    check_whole(done, kind="binary" if as_words else "numeric")
+    assert again.printed.count("Loaded model from") == 2
+    pd.testing.assert_frame_equal(again.results, done.results)
+    pd.testing.assert_frame_equal(again.evaluation_df, done.evaluation_df)
 
+
+def check_whole(done, *, kind):
     assert 490 < len(done.texts) < 630
     assert len(set(done.texts)) < len(done.texts)
     hypotheses, evaluation = done.shown
@@ -233,7 +251,6 @@ def test_the_notebook_runs_from_top_to_bottom(server, as_words):
     assert n_significant > 0
     assert threshold == pytest.approx(0.1 / n_tested)
     assert done.metrics["r2"] > 0.2
-    kind = "binary" if as_words else "numeric"
     for line in (
         "Saved model to ../checkpoints/cmf_quickstart_text-embedding-3-small/SAE_M=64_K=4_",
         f"Activations shape: ({len(done.texts)}, 96)",
@@ -243,16 +260,3 @@ def test_the_notebook_runs_from_top_to_bottom(server, as_words):
         "R² Score: 0.",
     ):
         assert line in done.printed
-
-
-def test_the_notebook_run_again_loads_its_saes_and_pays_for_nothing(server):
-    cells = (SETUP, AS_WORDS, SPLIT, EMBED, TRAIN, INTERPRET, GENERATE, EVALUATE)
-    first = run_cells(*cells)
-    n_paid = server.n_answers
-
-    again = run_cells(*cells)
-
-    assert server.n_answers == n_paid
-    assert again.printed.count("Loaded model from") == 2
-    pd.testing.assert_frame_equal(again.results, first.results)
-    pd.testing.assert_frame_equal(again.evaluation_df, first.evaluation_df)

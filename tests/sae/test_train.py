@@ -125,24 +125,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(rule):
 
 
 SAVE = """
-import sys
 from pathlib import Path
 from interp_embed.sae import Origin, TrainingSettings, save_sae, train_sae
 from interp_embed.synthetic import plant_activations
 X = plant_activations(600, d_in=16, n_concepts=8, seed=0).X
 settings = TrainingSettings(32, 3, (8,), rule="batch_topk", max_epochs=3)
-save_sae(Path(sys.argv[1]), train_sae(X, settings), Origin.of(X, settings))
+save_sae(Path(folder), train_sae(X, settings), Origin.of(X, settings))
 """
 
 
 def test_two_processes_save_the_same_bytes(tmp_path):
     folders = [tmp_path / "first", tmp_path / "second"]
-    for folder, hash_seed in zip(folders, "12", strict=True):
-        subprocess.run(
-            [sys.executable, "-c", SAVE, str(folder)],
-            check=True,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-        )
+    exec(SAVE, {"folder": folders[0]})  # noqa: S102 - the code above
+    subprocess.run(
+        [sys.executable, "-c", f"folder = {str(folders[1])!r}\n{SAVE}"],
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
+    )
 
     for name in ("sae.safetensors", "sae.json"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()

@@ -72,7 +72,7 @@ def test_correlation_survives_a_small_spread_about_a_large_mean():
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(activations_with_target(), st.none() | st.integers(1, 13))
 def test_separation_agrees_with_a_loop(data, n_top):
     dense, target = data

@@ -123,10 +123,10 @@ def covers(n_runs, seed, **design):
 
 
 def test_corrected_differences_are_unbiased_and_their_intervals_cover():
-    coverage, values = covers(100, seed=0)
+    coverage, values = covers(50, seed=0)
 
-    assert 0.89 <= coverage <= 1.0  # binomial: 0.95 -+ 2.75 standard errors
-    assert values.mean() == pytest.approx(1.0, abs=3 * values.std() / 10)
+    assert 0.86 <= coverage <= 1.0  # binomial: 0.95 -+ 2.9 standard errors
+    assert values.mean() == pytest.approx(1.0, abs=3 * values.std() / math.sqrt(50))
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_intervals_cover_in_93_to_97_of_100_runs(by_annotation):
 def test_corrected_prevalences_cover():
     rng = np.random.default_rng(0)
     inside = np.zeros(2)
-    for _ in range(200):
+    for _ in range(100):
         annotation, _, gold = planted(rng, by_annotation=False)
         estimate = annotator_accuracy(annotation, gold).prevalence
         inside[0] += estimate.low <= 0.05 <= estimate.high
@@ -153,7 +153,7 @@ def test_corrected_prevalences_cover():
         )  # fmt: skip
         inside[1] += outside.low <= 0.05 <= outside.high
 
-    assert (inside / 200 >= 0.9).all()
+    assert (inside / 100 >= 0.9).all()
 
 
 def test_rogan_and_gladen_by_hand():

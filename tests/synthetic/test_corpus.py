@@ -40,7 +40,7 @@ def sentence_pattern(template, domain):
 @pytest.mark.parametrize("name", ["reviews", "comments"])
 def test_a_text_expresses_exactly_its_true_concepts(name):
     domain = load_domain(name)
-    corpus = plant_corpus(200, domain=name, plan=PLAIN, seed=5)
+    corpus = plant_corpus(80, domain=name, plan=PLAIN, seed=5)
     patterns = [
         re.compile("|".join(sentence_pattern(p, domain) for p in concept.paraphrases), re.I)
         for concept in domain.concepts

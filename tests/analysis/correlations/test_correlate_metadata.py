@@ -101,11 +101,11 @@ def test_booleans_are_categories():
 def test_nothing_is_found_where_nothing_is():
     rng = np.random.default_rng(1)
     listed = 0
-    for _ in range(20):
+    for _ in range(10):
         documents = draw(random=rng.choice(["a", "b", "c"], N), number=rng.exponential(1, N) ** 3)
         listed += len(correlate_metadata(documents, ["random", "number"]).rows) > 0
 
-    assert listed <= 4
+    assert listed <= 2  # expected: 0.5; three of ten come about once in a hundred
 
 
 def test_a_point_biserial_correlation_is_pearsons_and_its_test_the_rank_sums():
@@ -135,12 +135,12 @@ def test_intervals_of_correlations_cover_the_truth(skewed):
 
     truth = float(np.corrcoef(*draws(2_000_000))[0, 1])
     covered = 0
-    for _ in range(300):
+    for _ in range(150):
         fires, number = draws(800)
         found = point_biserial(csr_matrix(fires.astype(float)[:, None]), number)
         covered += found.low[0] <= truth <= found.high[0]
 
-    assert covered / 300 >= (0.88 if skewed else 0.92)
+    assert covered / 150 >= (0.88 if skewed else 0.92)
 
 
 def test_constant_columns_have_no_correlation():
