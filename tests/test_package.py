@@ -36,12 +36,9 @@ def test_the_help_loads_no_heavy_library():
     assert not modules_after(code) & HEAVY
 
 
-def test_importing_the_saes_loads_no_torch():
-    assert "torch" not in modules_after("import interp_embed.sae")
-
-
-def test_importing_the_notebook_functions_loads_no_model_library():
-    after = modules_after("import interp_embed.quickstart, interp_embed.embedders")
+def test_importing_saes_and_the_notebook_functions_loads_no_model_library():
+    names = ("sae", "quickstart", "embedders")
+    after = modules_after("import " + ", ".join(f"interp_embed.{name}" for name in names))
     assert not after & {"torch", "transformers", "openai", "sentence_transformers"}
 
 

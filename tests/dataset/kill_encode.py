@@ -10,12 +10,14 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
 
 import pandas as pd
 import torch
+from tqdm import tqdm
 
 from interp_embed import Dataset
 from interp_embed.sae import LocalSAE
@@ -43,6 +45,7 @@ WORDS = [
 def main() -> None:
     model, sae_folder, out, kills, seed, n_documents = sys.argv[1:]
     torch.set_num_threads(1)
+    tqdm.monitor_interval = 0  # no thread that could hold a lock while we fork
     warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
     rng = random.Random(int(seed))  # noqa: S311
     lengths = [rng.randint(1, 30) for _ in range(int(n_documents))]
@@ -58,6 +61,8 @@ def main() -> None:
     def fork(name: str) -> int:
         pid = os.fork()
         if pid == 0:
+            # tqdm's own is shared with the parent, who would wait for it once we are killed.
+            tqdm.set_lock(threading.RLock())
             encode(name)
             os._exit(0)
         return pid

@@ -16,6 +16,7 @@ def run(tiny_model, tiny_sae_folder, out, *, kills, seed, n_documents):
         check=True,
         stdout=subprocess.PIPE,
         text=True,
+        timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     return json.loads(done.stdout.splitlines()[-1])

@@ -221,9 +221,7 @@ def run_cells(*cells):
 
 
 @pytest.mark.parametrize("as_words", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_the_notebook_runs_from_top_to_bottom_and_again_pays_for_nothing(
-    serve, tmp_path, as_words
-):
+def test_the_notebook_runs_from_top_to_bottom_and_again_pays_for_nothing(serve, tmp_path, as_words):
     between = (AS_WORDS,) if as_words else ()
     cells = (SETUP, *between, SPLIT, EMBED, TRAIN, INTERPRET, GENERATE, EVALUATE)
     with serve(tmp_path) as server:

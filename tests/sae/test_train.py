@@ -136,11 +136,12 @@ save_sae(Path(folder), train_sae(X, settings), Origin.of(X, settings))
 
 def test_two_processes_save_the_same_bytes(tmp_path):
     folders = [tmp_path / "first", tmp_path / "second"]
+    other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     exec(SAVE, {"folder": folders[0]})  # noqa: S102 - the code above
     subprocess.run(
         [sys.executable, "-c", f"folder = {str(folders[1])!r}\n{SAVE}"],
         check=True,
-        env=os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
+        env=os.environ | {"PYTHONHASHSEED": other},
     )
 
     for name in ("sae.safetensors", "sae.json"):

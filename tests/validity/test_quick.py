@@ -36,9 +36,7 @@ def show(rows):
     return [f"{row.claim}: {row.value}, {row.gate}" for row in rows if row.passed is False]
 
 
-@pytest.mark.parametrize(
-    "name", ["X1", "X5", "X6", "X8", "X9", "X10", "X12", "X14", "X15"]
-)
+@pytest.mark.parametrize("name", ["X1", "X5", "X6", "X8", "X9", "X10", "X12", "X14", "X15"])
 def test_every_gate_of_a_quick_run_passes(name):
     rows = run(name)
 
