@@ -11,9 +11,6 @@ from dataclasses import dataclass
 TICK_S = 0.002
 """How often, in real seconds, the clock looks who is to be woken."""
 
-IDLE_S = 0.008
-"""How often where no loop runs that could wait: less than a step, so that all time counts."""
-
 STEP_S = 0.01
 """The most real seconds that count between two looks, where the clock waits for loops."""
 
@@ -141,8 +138,8 @@ class FastClock:
         for wait in sorted(due, key=lambda wait: wait.due):
             wait.wake()
 
-    def _look(self) -> bool:
-        """Let what has passed count, once every loop has come round; return whether any runs."""
+    def _look(self) -> None:
+        """Let what has passed count, once every loop has come round."""
         with self._lock:
             self._passed, self._seen = self._now(), time.monotonic()
             loops = [loop for loop in self._loops if loop.is_running()]
@@ -150,14 +147,13 @@ class FastClock:
         if self._step < float("inf"):
             for came in [event for loop in loops if (event := _ask_round(loop))]:
                 came.wait(STUCK_S)
-        return bool(loops)
 
 
 def _tick(reference: "weakref.ref[FastClock]") -> None:
     while (clock := reference()) is not None:
-        pause = TICK_S if clock._look() else IDLE_S
+        clock._look()
         del clock
-        time.sleep(pause)
+        time.sleep(TICK_S)
 
 
 def _ask_round(loop: asyncio.AbstractEventLoop) -> threading.Event | None:
