@@ -2,12 +2,14 @@
 
 import csv
 import json
+import re
 
 import fake_analyses as fake
 import pytest
 
 from interp_embed.errors import StoredFileError
 from interp_embed.report import read_analysis, write_analysis
+from interp_embed.report.analysis_record import run_stem
 
 
 def test_two_analyses_in_a_folder_make_one_report(tmp_path):
@@ -20,6 +22,50 @@ def test_two_analyses_in_a_folder_make_one_report(tmp_path):
     kinds = ("csv", "json", "svg")
     written = {f"{name}.{kind}" for name in ("diff", "search") for kind in kinds}
     assert {path.name for path in tmp_path.iterdir()} == written | {"report.html"}
+
+
+def test_runs_about_different_things_lie_side_by_side(tmp_path):
+    for about in ("refunds", "soup", "refunds"):
+        write_analysis(fake.search(f"on {about}"), tmp_path, name="search", about=about)
+    write_analysis(fake.search("as before"), tmp_path, name="search")
+
+    records = sorted(path.name for path in tmp_path.glob("*.json"))
+    assert records == ["search-refunds.json", "search-soup.json", "search.json"]
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert page.count("data:image/svg+xml") == 3
+    assert "Search: <bdi>soup</bdi>" in page
+
+
+def test_a_record_without_what_it_is_about_is_shown(tmp_path):
+    files = write_analysis(fake.search(), tmp_path, name="search")
+    record = json.loads(files.record.read_text("utf-8"))
+    del record["about"]
+    files.record.write_text(json.dumps(record), encoding="utf-8")
+
+    page = write_analysis(fake.diff(), tmp_path, name="diff").report.read_text("utf-8")
+
+    assert '<h1 id="search">Search</h1>' in page
+    assert page.count("data:image/svg+xml") == 2
+
+
+@pytest.mark.parametrize(
+    ("about", "stem"),
+    [
+        ("", "search"),
+        ("refunds", "search-refunds"),
+        ("by party, level 0.01", "search-by-party-level-0.01"),
+        ("../../etc/passwd", r"search-etc-passwd-[0-9a-f]{6}"),
+        ("\u00e9t\u00e9 & \u6d77", r"search-t-[0-9a-f]{6}"),
+        ("\u6d77", r"search-[0-9a-f]{6}"),
+        ("long " * 50, r"search-[a-z-]{49,54}-[0-9a-f]{6}"),
+    ],
+)
+def test_files_are_named_by_what_a_run_is_about(about, stem):
+    assert re.fullmatch(stem, run_stem("search", about))
+
+
+def test_what_differs_only_in_signs_has_files_of_its_own():
+    assert len({run_stem("search", about) for about in ("C", "C++", "C#", "c-")}) == 4
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path):

@@ -17,6 +17,7 @@ from interp_embed.report.analysis_columns import (
     table_of,
 )
 from interp_embed.report.analysis_evidence import own_evidence, row_key
+from interp_embed.report.analysis_record import record_stem
 from interp_embed.report.analysis_wording import (
     HEADINGS,
     drawn_meaning,
@@ -102,7 +103,11 @@ class SectionView:
     """An analysis on the page."""
 
     name: str
+    stem: str
+    """What its files are called, and where the page links to."""
     title: str
+    about: str
+    """What tells it from other runs of the analysis; empty if nothing is said."""
     sentences: tuple[str, ...]
     tables: tuple[TableView, ...]
     set_apart: tuple[TableView, ...]
@@ -124,10 +129,11 @@ def render_analyses(
 
     Args:
         records: As :func:`analysis_record` makes them.
-        pictures: SVG by analysis; shown as images, in which no script runs.
+        pictures: SVG by the name of the record's files without their ending, such as ``diff``;
+            shown as images, in which no script runs.
     """
     drawn = pictures or {}
-    sections = [_section(record, drawn.get(record["analysis"])) for record in records]
+    sections = [_section(record, drawn.get(record_stem(record))) for record in records]
     return page_environment().get_template("analyses.html").render(sections=sections)
 
 
@@ -143,7 +149,9 @@ def _section(record: Mapping[str, Any], picture: bytes | None) -> SectionView:
     encoded = "" if picture is None else base64.b64encode(picture).decode("ascii")
     return SectionView(
         name=name,
+        stem=record_stem(record),
         title=HEADINGS[name],
+        about=record.get("about", ""),
         sentences=sentences(record["summary"], notes(result)),
         tables=(*(view for view in others if view not in apart), main),
         set_apart=apart,
