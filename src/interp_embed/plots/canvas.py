@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import Container
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -69,6 +71,25 @@ def name_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.set_ylim(max(1, len(texts)) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def legend_beside(
+    ax: Axes, handles: Sequence[Artist | Container], labels: Sequence[str], **options: float
+) -> None:
+    """Write a legend to the right of a plot, whatever its labels begin with or look like."""
+    # Matplotlib drops entries that begin with "_" and reads "$" as a formula: set afterwards.
+    legend = ax.legend(
+        handles,
+        list(map(str, range(len(labels)))),
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+        fontsize="small",
+        **options,
+    )
+    for entry, label in zip(legend.get_texts(), labels, strict=True):
+        entry.set_parse_math(False)
+        entry.set_text(label)
 
 
 def percent_axis(ax: Axes) -> None:
