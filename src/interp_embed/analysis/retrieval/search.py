@@ -178,8 +178,9 @@ class Searcher:
 
         Source: Jiang et al. 2025 (arXiv 2512.10092), property-based retrieval.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, but got {k}")
+        for name, value in (("k", k), ("depth", depth)):
+            if value < 1:
+                raise InputError(f"{name} must be at least 1, but got {value}")
         ranking = self.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
         model = as_model(llm) if rerank else None
         wanted = k if model is None else max(k, N_RERANKED)
