@@ -43,8 +43,8 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
         _ASSOCIATION,
         (
             "q.",
-            "The p-value corrected for every feature that was tested, not only for those shown: at "
-            "q below 0.05 about one in twenty of the findings is expected to be false.",
+            "The p-value corrected for every feature that was tested, not only for those shown: of "
+            "the findings with q below 0.05 at most about one in twenty is expected to be false.",
         ),
         (
             "Length.",
@@ -106,8 +106,10 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
     "duplicates": (
         (
             "Near-copies.",
-            "Texts that share most of their word sequences. Keep one of each group before you "
-            "count, or keep a group on one side of a split.",
+            "Texts that share most of their word sequences, or are linked by such. Keep one of "
+            "each group before you count, or keep a group on one side of a split. More than 50 "
+            "slightly different copies of one text are not found: what so many share counts as "
+            "boilerplate.",
         ),
     ),
 }
