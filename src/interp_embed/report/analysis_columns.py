@@ -175,6 +175,16 @@ def table_of(name: str, rows: Sequence[Row]) -> Table:
     return Table(tuple(column for column in table.columns if column.key in known), table.holds)
 
 
+def leading_rows(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows shown first, one of each family, and how many of those hold up.
+
+    They are the rows that hold up; where none does, all.
+    """
+    leading = [row for row in rows if row.get("leads", True) or row.get("family", -1) == -1]
+    held = [row for row in leading if not table.holds or row.get(table.holds)]
+    return held or leading, len(held)
+
+
 def cell(column: Column, row: Row) -> str:
     """Return a cell as text, a dash where nothing is known."""
     value = row.get(column.key)
@@ -189,8 +199,8 @@ def cell(column: Column, row: Row) -> str:
         return visible(str(value))
     if column.kind == "yes":
         return "yes" if value else "no"
-    if column.kind == "count":
-        return f"{int(value):,}"
+    if column.kind == "count":  # ranks that are shared need not be whole
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
     if column.kind == "share":
         return percent(float(value))
     if column.kind == "probability":
