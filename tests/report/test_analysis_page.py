@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 import fake_analyses as fake
 import pytest
 
+from interp_embed.analysis import Searcher
 from interp_embed.report import Evidence, analysis_record, render_analyses
 from interp_embed.report.analysis_columns import TABLES, Column, cell, interval, points
 from interp_embed.report.analysis_evidence import own_evidence
+from interp_embed.report.analysis_wording import sentences
 
 HOSTILE = "<script>alert(1)</script>\x07 \"&' {{ 7 * 7 }}"
 
@@ -96,6 +98,45 @@ def test_hits_of_a_search_have_their_places_marked():
     assert "<mark>What</mark> would you like?" in page_of(fake.search, evidence=evidence)
 
 
+def test_a_hit_is_marked_where_it_is_one_also_far_into_a_long_text():
+    text = "Nothing to see here. " * 60 + "Many thanks to all of you."
+    found = Searcher([text, "Soup."]).search("thanks")
+
+    html = render_analyses([analysis_record(found, "search")])
+
+    assert "Many <mark>thanks</mark> to all" in html
+
+
+def test_a_rank_shared_by_two_documents_is_not_rounded():
+    ranked = fake.search()
+    ranked.frame["rank_features"] = [2.5, 1234.0]
+
+    text = " ".join(_Page(render_analyses([analysis_record(ranked, "search")])).text.split())
+
+    assert " 2.5 " in text
+    assert " 1,234 " in text
+
+
+def test_a_text_that_was_cut_ends_in_a_sign():
+    rows = analysis_record(fake.search("x" * 5_000), "search")["rows"]
+
+    assert rows[0]["text"] == "x" * 4_000 + "…"
+    assert rows[1]["text"] == "What would you like?"
+
+
+def test_a_full_stop_in_a_label_or_query_ends_no_sentence():
+    summary = (
+        "3 of 9 documents for 'Mr. Smith, don\\'t', by words (3). It has 'a. b' and \"c. d\". End."
+    )
+
+    first, rest = sentences(summary, ())
+
+    assert first == "3 of 9 documents for 'Mr. Smith, don\\'t', by words (3)."
+    assert rest == "It has 'a. b' and \"c. d\". End."
+    assert sentences("One. Two.\nThree.", ()) == ("One. Two.", "Three.")
+    assert sentences("Only one.", ()) == ("Only one.",)
+
+
 def test_examples_that_a_result_brings_itself_are_shown():
     record = analysis_record(fake.diff(examples={0: ["A text of its own."]}), "diff")
 
@@ -146,6 +187,7 @@ def test_where_none_holds_up_the_page_says_so():
 
     text = " ".join(_Page(render_analyses([analysis_record(result, "diff")])).text.split())
 
+    assert "None holds up after correction." in text
     assert "filled: holds up after correction" in text
     assert (
         '"row holds"'

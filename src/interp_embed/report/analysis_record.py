@@ -98,7 +98,7 @@ def analysis_record(
                 {"row": one.row, "text": one.text, "spans": one.spans, "note": one.note}
                 for one in shown
             ]
-            for key, shown in (evidence or {}).items()
+            for key, shown in (evidence or _places(result)).items()
         },
         "result": result.to_json(),
     }
@@ -178,4 +178,17 @@ def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _cut(value: object) -> object:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"{value[:_LONGEST_TEXT]}…"
+    return value
+
+
+def _places(result: Analysis) -> dict[str, list[Evidence]]:
+    """Return the places marked in the hits of a search: its JSON cuts texts shorter than pages."""
+    hits = getattr(result, "hits", ())[:_MOST_ROWS]
+    return {
+        str(hit.rank): [
+            Evidence(hit.document, "", tuple(one for one in hit.spans if one[1] <= _LONGEST_TEXT))
+        ]
+        for hit in hits
+    }

@@ -1,6 +1,7 @@
 """What the numbers of each analysis mean, in words."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,6 +114,7 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
 }
+_QUOTED = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\u201c.*?\u201d")
 _NOTE_KEYS = ("warnings", "warning", "notes", "note")
 
 
@@ -157,9 +159,18 @@ def sentences(summary: str, said: Sequence[str]) -> tuple[str, ...]:
     for note in said:
         for form in (f"{note[:1].upper()}{note[1:]}.", note):
             text = text.replace(form, "", 1)
-    first, _, rest = text.partition("\n" if "\n" in text else ". ")
-    first = first if "\n" in text or not rest else f"{first}."
+    end = text.find("\n") if "\n" in text else _first_end(text)
+    first, rest = text[:end], text[end:]
     return tuple(part for part in (first.strip(), *map(str.strip, rest.split("\n"))) if part)
+
+
+def _first_end(text: str) -> int:
+    """Return where the first sentence ends: a full stop inside of quotes ends none."""
+    quotes = [found.span() for found in _QUOTED.finditer(text)]
+    for stop in re.finditer(r"\. ", text):
+        if not any(begin < stop.start() < end for begin, end in quotes):
+            return stop.start() + 1
+    return len(text)
 
 
 def reading(name: str, result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
