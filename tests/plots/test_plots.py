@@ -197,6 +197,12 @@ def test_parts_lie_end_to_end(ax):
     assert [patch.get_x() for patch in ax.patches] == pytest.approx([0.0, 0.0, 0.2, 0.1])
 
 
+def test_counts_have_whole_numbers_below_them(ax):
+    stacked_shares([[1, 1]], bar_labels=["a"], part_labels=["x", "y"], xlabel="documents", ax=ax)
+
+    assert all(float(tick).is_integer() for tick in ax.get_xticks())
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [

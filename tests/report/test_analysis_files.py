@@ -53,6 +53,7 @@ def test_a_record_without_what_it_is_about_is_shown(tmp_path):
     [
         ("", "search"),
         ("refunds", "search-refunds"),
+        ("columns party,year", "search-columns-party-year"),
         ("by party, level 0.01", "search-by-party-level-0.01"),
         ("../../etc/passwd", r"search-etc-passwd-[0-9a-f]{6}"),
         ("\u00e9t\u00e9 & \u6d77", r"search-t-[0-9a-f]{6}"),

@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 import fake_analyses as fake
 import pytest
 
-from interp_embed.analysis import Searcher
+from interp_embed.analysis import Searcher, find_duplicates
 from interp_embed.report import Evidence, analysis_record, render_analyses
 from interp_embed.report.analysis_columns import TABLES, Column, cell, interval, points
 from interp_embed.report.analysis_evidence import own_evidence
+from interp_embed.report.analysis_record import run_stem
 from interp_embed.report.analysis_wording import sentences
 
 HOSTILE = "<script>alert(1)</script>\x07 \"&' {{ 7 * 7 }}"
@@ -117,6 +118,26 @@ def test_a_rank_shared_by_two_documents_is_not_rounded():
     assert " 1,234 " in text
 
 
+def test_columns_without_any_value_are_left_out():
+    found = Searcher(["Many thanks.", "Soup."]).search("thanks")
+
+    text = _Page(render_analyses([analysis_record(found, "search")])).text
+
+    assert "Rank by words" in text
+    assert "Rank by meaning" not in text
+    assert "Features that match" not in text
+
+
+def test_long_texts_that_head_a_row_are_cut_to_an_excerpt():
+    copies = find_duplicates(["A long text. " * 100] * 2 + [""] * 3)
+
+    html = render_analyses([analysis_record(copies, "duplicates")])
+
+    shown = html[html.index('<th scope="row" class="document">') :]
+    assert 2 * 300 < shown.index("More") < 2 * 600
+    assert "the largest of 3: (empty)" in html
+
+
 def test_a_text_that_was_cut_ends_in_a_sign():
     rows = analysis_record(fake.search("x" * 5_000), "search")["rows"]
 
@@ -147,17 +168,19 @@ def test_hostile_text_stays_text():
     record = analysis_record(
         fake.diff(names=(HOSTILE, "b"), labels=[HOSTILE], warnings=[HOSTILE]),
         "diff",
+        about=HOSTILE,
         command=HOSTILE,
         evidence={"0": [Evidence(0, HOSTILE * 60, ((0, 8),), HOSTILE)]},
     )
     records = [record, analysis_record(fake.search(HOSTILE), "search")]
 
-    html = render_analyses(records, {"diff": b"<svg onload='alert(1)'/>"})
+    html = render_analyses(records, {run_stem("diff", HOSTILE): b"<svg onload='alert(1)'/>"})
     page = _Page(html)
 
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.text
     assert "{{ 7 * 7 }}" in page.text
+    assert html.count("data:image/svg+xml") == 1
     assert "\x07" not in html
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 

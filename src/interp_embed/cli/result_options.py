@@ -86,6 +86,9 @@ _NOT_TOLD = frozenset(
 )  # fmt: skip
 """Arguments that say where a result goes or how it is come by, not what it is."""
 
+_OTHER_WORDS = {"text": "column"}
+"""Of options whose name alone would not say what their value is."""
+
 result_options = grouped_options(ResultOptions, "result", _OPTIONS)
 """Add ``--out`` and what goes with it; the command gets them as ``result``."""
 
@@ -135,7 +138,7 @@ def told_apart() -> str:
             continue
         words = _in_words(value)
         if isinstance(parameter, click.Option):
-            words = f"{name.replace('_', ' ')} {words}".rstrip()
+            words = f"{_OTHER_WORDS.get(name, name.replace('_', ' '))} {words}".rstrip()
         told.append(words)
     return ", ".join(filter(None, told))
 

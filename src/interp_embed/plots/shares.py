@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from interp_embed.errors import InputError
@@ -56,6 +57,8 @@ def stacked_shares(
         for part in range(len(part_labels))
     ]  # fmt: skip
     name_rows(ax, bar_labels)
+    if np.all(sizes == np.round(sizes)):  # counts
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(visible(xlabel), parse_math=False)
     if part_labels:
         legend_beside(ax, bars, [shown(label, width=34) for label in part_labels])

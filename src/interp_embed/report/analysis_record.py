@@ -115,9 +115,10 @@ def run_stem(name: str, about: str = "") -> str:
     """
     if not about:
         return name
+    about = visible(about)  # as records hold it
     slug = "-".join(re.findall(r"[a-z0-9_]+(?:\.[0-9]+)*", about.casefold()))
     room = _LONGEST_STEM - len(name)
-    if len(slug) <= room and slug == re.sub(r",? ", "-", about.casefold()):
+    if len(slug) <= room and slug == re.sub(r", ?| ", "-", about.casefold()):
         return f"{name}-{slug}"
     return "-".join(filter(None, [name, slug[:room].rstrip("-"), digest_text(about)[:6]]))
 

@@ -180,10 +180,13 @@ def reading(name: str, result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
 
 
 def facts(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the settings and counts of an analysis as lines: every value that is no table."""
+    """Return the settings and counts of an analysis as lines: every value that is no table.
+
+    What is not set has none.
+    """
     lines: list[tuple[str, str]] = []
     for key, value in result.items():
-        if key in _NOTE_KEYS or key in ("summary", "kind"):
+        if key in _NOTE_KEYS or key in ("summary", "kind") or value in (None, ""):
             continue
         if isinstance(value, Mapping) and all(_is_plain(one) for one in value.values()):
             if len(value) <= 40:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TEXT = 300
 _SHOWN = 3
+_EMPTY = "(empty)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,13 @@ class Duplicates:
         if not self.groups:
             return f"None of {len(self):,} documents is a copy or a near-copy of another."
         largest = self.groups[0]
+        told = repr(_begin(largest.text, 80)) if largest.text.strip() else _EMPTY
         return (
             f"{self.n_copies:,} of {len(self):,} documents ({self.share:.1%}) repeat an earlier "
             f"one: {self.n_exact:,} word by word, {self.n_near:,} nearly (at least "
             f"{self.threshold:.0%} of their word 3-grams). They form {len(self.groups):,} groups, "
-            f"the largest of {largest.size:,}: {_begin(largest.text, 80)!r}. {len(self.keep):,} "
-            "documents are left without them."
+            f"the largest of {largest.size:,}: {told}. {len(self.keep):,} documents are left "
+            "without them."
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -133,7 +135,7 @@ class Duplicates:
             raise InputError("there are no copies, so that there is nothing to draw")
         return plots.stacked_shares(
             np.array([[group.n_distinct, group.size - group.n_distinct] for group in shown]),
-            bar_labels=[group.text.strip() or "(empty)" for group in shown],
+            bar_labels=[group.text.strip() or _EMPTY for group in shown],
             part_labels=["different texts", "copies word by word"],
             xlabel="documents",
             ax=ax,
