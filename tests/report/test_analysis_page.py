@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import fake_analyses as fake
+import pandas as pd
 import pytest
 
 from interp_embed.analysis import Searcher, find_duplicates
@@ -136,6 +137,19 @@ def test_long_texts_that_head_a_row_are_cut_to_an_excerpt():
     shown = html[html.index('<th scope="row" class="document">') :]
     assert 2 * 300 < shown.index("More") < 2 * 600
     assert "the largest of 3: (empty)" in html
+
+
+def test_associations_with_columns_are_explained_as_such():
+    rows = {"feature": [3], "label": [""], "column": ["year"], "category": [None], "value": [0.4]}
+    rows |= {"low": [0.3], "high": [0.5], "q": [0.001], "n_both": [None], "n_feature": [1234]}
+    links = fake.FakeAnalysis(pd.DataFrame(rows), "One association holds up.")
+
+    text = _Page(render_analyses([analysis_record(links, "correlate")])).text
+
+    assert "correlation of firing with it" in text
+    assert "Trivial pairs" not in text
+    assert "1,234" in text
+    assert not {"Both", "Category", "Expected"} & set(text.split())
 
 
 def test_a_text_that_was_cut_ends_in_a_sign():

@@ -158,7 +158,7 @@ def _section(record: Mapping[str, Any], picture: bytes | None) -> SectionView:
         set_apart=apart,
         picture=f"data:image/svg+xml;base64,{encoded}" if encoded else "",
         notes=notes(result),
-        reading=reading(name, result),
+        reading=reading(table_key(name, record["rows"]), result),
         facts=facts(result),
         command=record.get("command", ""),
     )

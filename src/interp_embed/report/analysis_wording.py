@@ -68,6 +68,20 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         _LABELS,
     ),
+    "correlate.columns": (
+        _ASSOCIATION,
+        (
+            "Two scales.",
+            "With a category the association is NPMI: how much more often the feature fires there "
+            "than by chance, from \u22121 to 1. With a number it is the correlation of firing with "
+            "it. Compare values of one column with each other only.",
+        ),
+        (
+            "q.",
+            "The p-value corrected for every feature and category tested, of all columns.",
+        ),
+        _LABELS,
+    ),
     "correlate": (
         _ASSOCIATION,
         (
