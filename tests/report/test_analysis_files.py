@@ -5,6 +5,8 @@ import json
 import re
 
 import fake_analyses as fake
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 from interp_embed.errors import StoredFileError
@@ -76,6 +78,17 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
 
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_the_figures_and_the_backend_of_the_user_are_left_alone(tmp_path):
+    backend, own = matplotlib.get_backend(), plt.figure()
+
+    for name, make in fake.EVERY.items():
+        write_analysis(make(), tmp_path, name=name)
+
+    assert matplotlib.get_backend() == backend
+    assert plt.get_fignums() == [own.number]
+    plt.close(own)
 
 
 def test_the_table_holds_every_row_and_no_formula(tmp_path):

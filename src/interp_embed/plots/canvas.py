@@ -1,13 +1,16 @@
 """What all plots share: colours, axes of a fitting size, and text that stands for itself."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.container import Container
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,12 +26,25 @@ SEVERAL = (
 """Colours of several things, told apart by colour-blind eyes too."""
 
 _TALLEST_INCHES = 100.0
+_OFF_SCREEN = ContextVar("off_screen", default=False)
+
+
+@contextmanager
+def off_screen() -> Iterator[None]:
+    """Make new figures for a file only: no window or notebook shows them, and none stays open."""
+    before = _OFF_SCREEN.set(True)
+    try:
+        yield
+    finally:
+        _OFF_SCREEN.reset(before)
 
 
 def axes_of(ax: Axes | None, *, width: float, height: float) -> Axes:
     """Return the axes given, or those of a new figure of this size in inches."""
     if ax is None:
         size = (width, min(height, _TALLEST_INCHES))
+        if _OFF_SCREEN.get():
+            return Figure(figsize=size, layout="constrained").add_subplot()
         _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
 

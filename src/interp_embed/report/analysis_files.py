@@ -156,15 +156,15 @@ def _picture(result: Analysis) -> bytes | None:
 
 
 def _drawn(result: Analysis) -> bytes:
-    import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    plt.switch_backend("Agg")
-    figure = result.plot().figure
+    from interp_embed.plots.canvas import off_screen
+
+    with off_screen():
+        figure = result.plot().figure
     assert isinstance(figure, Figure)  # noqa: S101 - for the type checker: it is nobody's part
     picture = io.BytesIO()
     figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close("all")
     return picture.getvalue()
 
 
