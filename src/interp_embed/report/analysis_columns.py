@@ -123,7 +123,7 @@ TABLES: dict[str, Table] = {
             Column("share", "Share", "share"),
             Column("features", "Fires more inside", "text"),
             Column("stability", "Stability", "number"),
-            Column("accuracy", "Found again by its name", "share", "accuracy_low", "accuracy_high"),
+            Column("accuracy", "Found again", "share", "accuracy_low", "accuracy_high"),
             Column("central", "A central document", "text"),
         )
     ),

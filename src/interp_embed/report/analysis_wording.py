@@ -104,9 +104,10 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
             "when documents are left out: above 0.75 it is solid, below 0.5 read nothing into it.",
         ),
         (
-            "Found again by its name.",
-            "The share of a cluster's documents that come back when they are assigned by the "
-            "clusters' names alone.",
+            "Found again.",
+            "Of a cluster's documents that took no part in its description, the share that comes "
+            "back when only the descriptions are known: the features that fire more inside or, "
+            "read by a language model, their labels or the names of the clusters.",
         ),
         _LABELS,
     ),
