@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -240,5 +239,4 @@ TASKS: dict[str, Callable[[Arguments], dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     print(json.dumps(TASKS[sys.argv[1]](json.loads(sys.argv[2]))))

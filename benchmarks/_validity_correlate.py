@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
+from _validity_documents import firing_documents
 from _validity_rows import Row, Sizes, number_row, share_row
-from interp_embed.analysis import EncodedDocuments, LinkLimits, Neighbours, correlate_features
+from interp_embed.analysis import LinkLimits, Neighbours, correlate_features
 
 _PLANTED = {(0, 1), (2, 3), (4, 5)}
 _NOTHING_LINKED = Neighbours(limits=LinkLimits(activation_cosine=2.0, activation_jaccard=2.0))
@@ -34,7 +34,7 @@ def listed_pairs(seed: int) -> Listed:
         rows = rng.choice(1_000, 10, replace=False)
         for feature in (first, second):
             fires[rows, feature] |= rng.random(10) < 0.9
-    found = correlate_features(_documents(fires))
+    found = correlate_features(firing_documents(fires))
     pairs, apart = (
         set(zip(frame["first"].tolist(), frame["second"].tolist(), strict=True))
         for frame in (found.to_frame(), found.linked_frame())
@@ -119,14 +119,8 @@ def _two(n: int, first: int, second: int, both: int) -> NDArray[np.bool_]:
 
 def _npmi_of(fires: NDArray[np.bool_]) -> float:
     """Return the NPMI of two features as any pair, however uncertain, is listed."""
-    documents = _documents(fires)
+    documents = firing_documents(fires)
     found = correlate_features(
         documents, min_support=1, min_pairs=1, max_q=1.0, near=_NOTHING_LINKED
     ).to_frame()
     return float(found["npmi"][0])
-
-
-def _documents(fires: NDArray[np.bool_]) -> EncodedDocuments:
-    n = len(fires)
-    activations = csr_matrix(fires.astype(np.float32))
-    return EncodedDocuments([""] * n, activations, np.ones(n, np.int64))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
+from _validity_documents import firing_documents
 from _validity_rows import Row, Sizes, false_share_row, number_row, rate_row, share_row
-from interp_embed.analysis import EncodedDocuments, GroupDiff, diff_groups, trend_groups
+from interp_embed.analysis import GroupDiff, diff_groups, trend_groups
 
 _RATES = np.array([0.05, 0.1, 0.3, 0.5])
 _N_FEATURES, _N_DIFFERENT, _N_SIDE = 300, 5, 1_000
@@ -42,15 +42,6 @@ class Shapes:
     """Flat or humped ones called rising or falling."""
 
 
-def _encode(fires: NDArray[np.bool_], tokens: NDArray[np.int64] | None = None) -> EncodedDocuments:
-    n = len(fires)
-    return EncodedDocuments(
-        texts=[""] * n,
-        activations=csr_matrix(fires.astype(np.float32)),
-        n_tokens=np.full(n, 10) if tokens is None else tokens,
-    )
-
-
 def _count(found: GroupDiff, n_different: int) -> Found:
     listed, gap = found.significant, np.abs(found.rates.difference)
     return Found(
@@ -70,7 +61,9 @@ def _rates(n_different: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def compare(seed: int, *, n_different: int) -> Found:
     """Compare 1,000 documents with 1,000 others."""
     rng = np.random.default_rng([seed, 91])
-    sides = [_encode(rng.random((_N_SIDE, _N_FEATURES)) < rate) for rate in _rates(n_different)]
+    sides = [
+        firing_documents(rng.random((_N_SIDE, _N_FEATURES)) < rate) for rate in _rates(n_different)
+    ]
     return _count(diff_groups(*sides), n_different)
 
 
@@ -83,7 +76,7 @@ def compare_pairs(seed: int, *, n_different: int) -> Found:
     for rate in _rates(n_different):
         own = rng.random((_N_SIDE, _N_FEATURES))
         asked = rng.random((_N_SIDE, _N_FEATURES)) < 0.5
-        sides.append(_encode(np.where(asked, prompt, own) < rate))
+        sides.append(firing_documents(np.where(asked, prompt, own) < rate))
     return _count(diff_groups(*sides, pair_first=keys, pair_second=keys), n_different)
 
 
@@ -94,7 +87,7 @@ def compare_lengths(seed: int, *, match_length: bool) -> Found:
     for mean in (5.2, 4.8):
         tokens = np.exp(rng.normal(mean, 0.4, _N_SIDE)).astype(np.int64) + 1
         rate = np.clip(tokens / 600.0, 0.0, 0.9)[:, None]
-        sides.append(_encode(rng.random((_N_SIDE, _N_FEATURES)) < rate, tokens))
+        sides.append(firing_documents(rng.random((_N_SIDE, _N_FEATURES)) < rate, tokens))
     return _count(diff_groups(*sides, match_length=match_length), 0)
 
 
@@ -104,7 +97,8 @@ def compare_authors(seed: int, *, clustered: bool) -> Found:
     authors = np.repeat(np.arange(25), 40)
     own = rng.beta(1.0, 3.0, (50, _N_FEATURES))
     sides = [
-        _encode(rng.random((_N_SIDE, _N_FEATURES)) < own[authors + shift]) for shift in (0, 25)
+        firing_documents(rng.random((_N_SIDE, _N_FEATURES)) < own[authors + shift])
+        for shift in (0, 25)
     ]
     groups: dict[str, Any] = {}
     if clustered:
@@ -198,7 +192,7 @@ def judge(seed: int) -> Shapes:
     curves = [_RISING] * _N_RISING + [_HUMPED] * _N_HUMPED
     curves += [(float(_RATES[i % 4]),) * _PERIODS for i in range(_N_FLAT)]
     fires = rng.random((periods.size, len(curves))) < np.array(curves).T[periods]
-    shapes = trend_groups(_encode(fires), periods, n_resamples=499, seed=seed).shape
+    shapes = trend_groups(firing_documents(fires), periods, n_resamples=499, seed=seed).shape
     humped = shapes[_N_RISING : _N_RISING + _N_HUMPED]
     return Shapes(
         rising=shapes[:_N_RISING].count("rising"),

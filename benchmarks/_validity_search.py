@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from _validity_rows import Row, Sizes, number_row
 from interp_embed.analysis import Searcher
+from interp_embed.analysis.retrieval.ranking import Ranking
 from interp_embed.stats import average_precision, ranking_quality
 
 _N_DOCUMENTS, _N_PROPERTIES, _N_ASPECTS = 2_000, 60, 6
@@ -20,6 +21,7 @@ _RECALL = (0.55, 0.5, 0.45, 0.4, 0.3, 0.2)
 _FALSE = 0.01
 _WORD_RECALL, _WORD_FALSE = 0.35, 0.01
 _D_IN, _NOISE = 64, 2.0
+_HOW = f"{_N_DOCUMENTS:,} texts, {_N_PROPERTIES} properties, {_N_ASPECTS} features each, seed 0"
 _SYLLABLES = ("ba", "do", "fe", "gi", "ku", "la", "mo", "nu", "pa", "ri", "so", "te", "vu", "wa")
 
 
@@ -114,40 +116,11 @@ def search_rows(sizes: Sizes) -> list[Row]:
         way: _map([ranking.scores[way] for ranking in rankings], relevant)
         for way in ("features", "meaning", "words")
     }
-    fused = _map([ranking.fused(depth=None) for ranking in rankings], relevant)
-    sharp = _map(
-        [
-            searcher.rank(name, use=["features"], temperature=0.01).scores["features"]
-            for name in corpus.names
-        ],
-        relevant,
-    )
-    error = max(
-        abs(average_precision(ranking.scores["meaning"], truth) - _by_hand(ranking, truth))
-        for ranking, truth in zip(rankings, relevant, strict=True)
-    )
-    how = f"{_N_DOCUMENTS:,} texts, {_N_PROPERTIES} properties, {_N_ASPECTS} features each, seed 0"
-    shown = ", ".join(f"{way} {value:.3f}" for way, value in single.items())
+    first_only = [searcher.rank(name, use=["features"], temperature=0.01) for name in corpus.names]
+    sharp = _map([ranking.scores["features"] for ranking in first_only], relevant)
     return [
-        number_row(
-            "X12",
-            "Average precision against its definition: largest error",
-            error,
-            most=1e-12,
-            shown=f"{error:.1e}",
-            meaning="the metric is what one computes by hand.",
-            how=how,
-        ),
-        number_row(
-            "X12",
-            "MAP of the fused ranking, above the best single one",
-            fused - max(single.values()),
-            least=0.0,
-            shown=f"{fused:.3f} ({shown}; chance {np.mean(relevant):.3f})",
-            meaning="features, vectors and words find different documents of a property, so that "
-            "the three together find more than the best of them.",
-            how=how,
-        ),
+        _metric_row(rankings, relevant),
+        _fused_row(rankings, relevant, single),
         number_row(
             "X12",
             "MAP by features, all weighted by rank (T = .2) above the first alone (T = .01)",
@@ -155,16 +128,51 @@ def search_rows(sizes: Sizes) -> list[Row]:
             least=0.0,
             shown=f"{single['features']:.3f} and {sharp:.3f}",
             meaning="one feature misses documents that others of the same property find.",
-            how=how,
+            how=_HOW,
         ),
     ]
+
+
+def _metric_row(rankings: Sequence[Ranking], relevant: Sequence[NDArray[np.bool_]]) -> Row:
+    error = max(
+        abs(average_precision(ranking.scores["meaning"], truth) - _by_hand(ranking, truth))
+        for ranking, truth in zip(rankings, relevant, strict=True)
+    )
+    return number_row(
+        "X12",
+        "Average precision against its definition: largest error",
+        error,
+        most=1e-12,
+        shown=f"{error:.1e}",
+        meaning="the metric is what one computes by hand.",
+        how=_HOW,
+    )
+
+
+def _fused_row(
+    rankings: Sequence[Ranking],
+    relevant: Sequence[NDArray[np.bool_]],
+    single: Mapping[str, float],
+) -> Row:
+    fused = _map([ranking.fused(depth=None) for ranking in rankings], relevant)
+    shown = ", ".join(f"{way} {value:.3f}" for way, value in single.items())
+    return number_row(
+        "X12",
+        "MAP of the fused ranking, above the best single one",
+        fused - max(single.values()),
+        least=0.0,
+        shown=f"{fused:.3f} ({shown}; chance {np.mean(relevant):.3f})",
+        meaning="features, vectors and words find different documents of a property, so that "
+        "the three together find more than the best of them.",
+        how=_HOW,
+    )
 
 
 def _map(scores: Sequence[NDArray[np.float64]], relevant: Sequence[NDArray[np.bool_]]) -> float:
     return ranking_quality(scores, relevant).mean_average_precision.value
 
 
-def _by_hand(ranking: Any, truth: NDArray[np.bool_]) -> float:  # noqa: ANN401 - a Ranking
+def _by_hand(ranking: Ranking, truth: NDArray[np.bool_]) -> float:
     order = sorted(range(len(truth)), key=lambda row: -ranking.scores["meaning"][row])
     found, total = 0, 0.0
     for place, row in enumerate(order, 1):

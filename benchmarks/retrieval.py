@@ -19,7 +19,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,8 @@ from interp_embed.stats import BootstrapInterval, bootstrap_interval, ranking_qu
 WAYS = ("features", "meaning", "words")
 _UNSAID = {"neutral": "no emotion", "oos": None}
 """Classes whose name does not say what they are."""
+Posting = tuple[NDArray[np.int32], NDArray[np.float16]]
+"""Documents in which a feature fires, and its activations there."""
 _FEATURES = 65_536
 _PER_QUERY = 20
 
@@ -128,47 +130,62 @@ def measure_cost(args: argparse.Namespace) -> None:
     }
     print(f"{n:,} documents, queries of {_PER_QUERY} features")
     words = np.array([f"word{number:x}" for number in range(60_000)])
-    rate = 1 / np.arange(1, words.size + 1) ** 1.07
-    lengths = rng.integers(8, 33, n)
-    drawn = words[rng.choice(words.size, int(lengths.sum()), p=rate / rate.sum())]
-    ends = np.cumsum(lengths)
-    texts = [" ".join(drawn[end - size : end]) for end, size in zip(ends, lengths, strict=True)]
-    del drawn
-    searcher = Searcher(texts, column=columns.__getitem__, n_features=_FEATURES, words=False)
-    for what, asked_for in (("any features", queries), ("frequent features", heavy)):
-        n_pairs = sum(columns[f][0].size for query in asked_for for f in query.features) / 20
-        report(
-            f"{what}, {n_pairs:,.0f} activations a query: 20 searches of 10 hits",
-            lambda asked_for=asked_for: [searcher.search(query) for query in asked_for],
-        )
-    before = time.process_time()
-    index = BM25Index(texts)
-    print(
-        f"words: index made in {time.process_time() - before:.0f} CPU s, "
-        f"{index.n_bytes / 1e6:,.0f} MB ({index.n_bytes / n:.0f} B a document of 20 words)"
-    )
-    asked = [" ".join(rng.choice(words[:2_000], 3)) for _ in range(20)]
-    report("words: 20 scores of all documents", lambda: [index.scores(text) for text in asked])
+    texts = draw_texts(n, words, rng)
+    time_features(texts, columns, {"any features": queries, "frequent features": heavy})
+    asked = [" ".join(rng.choice(words[:2_000], 3)) for _ in queries]
+    time_words(texts, asked)
     vectors = rng.standard_normal((n, 384), np.float32).astype(args.precision)
-    embedder = _FixedEmbedder(rng)
     both = Searcher(
         texts,
         column=columns.__getitem__,
         n_features=_FEATURES,
         vectors=vectors,
-        embedder=embedder,
+        embedder=_FixedEmbedder(rng),
     )
     print(f"meaning: {vectors.nbytes / 1e6:,.0f} MB of {args.precision} vectors")
     report(
         "meaning: 20 searches of 10 hits",
         lambda: [both.search(text, use=["meaning"]) for text in asked],
     )
-    pairs = list(zip(queries, asked, strict=True))
     named = [
-        FeatureQuery.of(query.features, weights=query.weights, text=text) for query, text in pairs
+        FeatureQuery.of(query.features, weights=query.weights, text=text)
+        for query, text in zip(queries, asked, strict=True)
     ]
     report("fused: 20 searches of 10 hits", lambda: [both.search(query) for query in named])
     print(f"peak memory {peak_mb():,.0f} MB, texts and simulation included")
+
+
+def draw_texts(n: int, words: NDArray[np.str_], rng: np.random.Generator) -> list[str]:
+    """Return texts of 8 to 32 words, frequent as in natural language."""
+    rate = 1 / np.arange(1, words.size + 1) ** 1.07
+    lengths = rng.integers(8, 33, n)
+    drawn = words[rng.choice(words.size, int(lengths.sum()), p=rate / rate.sum())]
+    ends = np.cumsum(lengths)
+    return [" ".join(drawn[end - size : end]) for end, size in zip(ends, lengths, strict=True)]
+
+
+def time_features(
+    texts: list[str], columns: Mapping[int, Posting], asked: Mapping[str, list[FeatureQuery]]
+) -> None:
+    """Print the time of searches by features, for several kinds of queries by name."""
+    searcher = Searcher(texts, column=columns.__getitem__, n_features=_FEATURES, words=False)
+    for what, queries in asked.items():
+        n_pairs = sum(columns[f][0].size for query in queries for f in query.features)
+        report(
+            f"{what}, {n_pairs / len(queries):,.0f} activations a query: 20 searches of 10 hits",
+            lambda queries=queries: [searcher.search(query) for query in queries],
+        )
+
+
+def time_words(texts: list[str], asked: list[str]) -> None:
+    """Print the time and memory of the index of words, and the time of scores by it."""
+    before = time.process_time()
+    index = BM25Index(texts)
+    print(
+        f"words: index made in {time.process_time() - before:.0f} CPU s, {index.n_bytes / 1e6:,.0f}"
+        f" MB ({index.n_bytes / len(texts):.0f} B a document of 20 words)"
+    )
+    report("words: 20 scores of all documents", lambda: [index.scores(text) for text in asked])
 
 
 class _FixedEmbedder:
@@ -201,9 +218,7 @@ def draw_queries(
     ]
 
 
-def draw_posting(
-    n: int, density: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
+def draw_posting(n: int, density: float, rng: np.random.Generator) -> Posting:
     """Return the documents in which a feature fires, ascending, and its activations."""
     documents = np.flatnonzero(rng.random(n, np.float32) < density).astype(np.int32)
     return documents, np.exp(rng.normal(0, 0.8, documents.size)).astype(np.float16)

@@ -273,7 +273,13 @@ def test_analyses_of_one_folder_make_one_report(speeches, made_by_hand, tmp_path
     assert run("search", speeches, "asks", *out).exit_code == 0
 
     page = (tmp_path / "found" / "report.html").read_text("utf-8")
-    for title in ("What differs", "What changes", "What occurs together", "Clusters", "Search"):
+    for title in (
+        "What differs: <bdi>by party, first Whig, second Tory</bdi>",
+        "What changes: <bdi>by year</bdi>",
+        "What occurs together",
+        "Clusters",
+        "Search: <bdi>asks</bdi>",
+    ):
         assert f">{title}</h1>" in page
     assert "about the sea, number" in page
     assert "<script>" not in page
@@ -286,6 +292,33 @@ def test_an_analysis_is_replaced_only_if_asked(speeches, made_by_hand, tmp_path)
     assert again.exit_code == 1
     assert "add --overwrite" in again.output
     assert run(*_at(A_DIFF, speeches), *out, "--overwrite").exit_code == 0
+
+
+def test_each_call_with_other_arguments_has_its_own_section(speeches, made_by_hand, tmp_path):
+    out = ("--out", tmp_path / "found")
+    for arguments in (["asks"], ["thanks"], ["asks", "--k", "20"], ["Wer fragt?", "--k", "10"]):
+        assert run("search", speeches, *arguments, *out, "--show", "3").exit_code == 0
+
+    tables = {path.name for path in (tmp_path / "found").glob("*.csv")}
+    assert {"search-asks.csv", "search-thanks.csv", "search-asks-k-20.csv"} < tables
+    assert any(re.fullmatch(r"search-wer-fragt-[0-9a-f]{6}\.csv", name) for name in tables)
+    page = (tmp_path / "found" / "report.html").read_text("utf-8")
+    assert page.count('class="analysis"') == 4
+    assert len(set(re.findall(r'<h1 id="([^"]*)"', page))) == 4
+    assert run("search", speeches, "asks", "--show", "5", *out).exit_code == 1
+    assert run("search", speeches, "asks", "--overwrite", *out).exit_code == 0
+    assert len(list((tmp_path / "found").glob("*.csv"))) == 4
+
+
+def test_a_record_that_cannot_be_read_is_told_before_the_work(speeches, made_by_hand, tmp_path):
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "search-notes.json").write_text("{}")
+
+    result = run("search", speeches, "asks", "--out", tmp_path / "found")
+
+    assert result.exit_code == 1
+    assert "is not an analysis of interp-embed" in result.output
+    assert "search" not in made_by_hand
 
 
 def test_a_table_that_was_encoded_before_is_not_encoded_again(
@@ -318,12 +351,12 @@ def test_what_was_planted_is_found(speeches, tmp_path):
 
     found = run(*_at(A_DIFF, speeches), *out)
     assert found.exit_code == 0, found.output
-    first = pd.read_csv(tmp_path / "found" / "diff.csv").iloc[0]
+    first = pd.read_csv(tmp_path / "found" / "diff-by-party-first-whig-second-tory.csv").iloc[0]
     assert (first["feature"], first["significant"]) == (0, True)
     assert re.search(r'mentions "sea" +0 +\+\d\d\.\d \[', found.output)
 
     assert run("trend", speeches, "--by", "year", *out).exit_code == 0
-    first = pd.read_csv(tmp_path / "found" / "trend.csv").iloc[0]
+    first = pd.read_csv(tmp_path / "found" / "trend-by-year.csv").iloc[0]
     assert (first["feature"], first["shape"]) == (1, "rising")
 
     linked = run("correlate", speeches, "--columns", "party", *out)

@@ -168,6 +168,17 @@ def test_documents_in_no_cluster_are_grey_and_not_in_the_legend(ax):
     assert legend == ["first (1)", "second (1)"]
 
 
+@pytest.mark.parametrize("name", ["_private", "", "  "])
+def test_every_part_and_cluster_is_in_the_legend_whatever_it_is_called(ax, name):
+    stacked_shares([[0.5, 0.5]], bar_labels=["a"], part_labels=[name, "b"], xlabel="s", ax=ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [name.strip(), "b"]
+
+    other = Figure().subplots()
+    cluster_map([[0, 0], [1, 1]], [0, 1], names=[name, "b"], ax=other)
+    shown = [text.get_text() for text in other.get_legend().get_texts()]
+    assert shown == [f"{name.strip()} (1)", "b (1)"]
+
+
 def test_a_group_without_documents_is_a_gap_in_its_line(ax):
     rates = np.array([[0.1, math.nan, 0.3]])
 
@@ -184,6 +195,12 @@ def test_parts_lie_end_to_end(ax):
     )
 
     assert [patch.get_x() for patch in ax.patches] == pytest.approx([0.0, 0.0, 0.2, 0.1])
+
+
+def test_counts_have_whole_numbers_below_them(ax):
+    stacked_shares([[1, 1]], bar_labels=["a"], part_labels=["x", "y"], xlabel="documents", ax=ax)
+
+    assert all(float(tick).is_integer() for tick in ax.get_xticks())
 
 
 @pytest.mark.parametrize(

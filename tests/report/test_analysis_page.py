@@ -5,11 +5,15 @@ import re
 from html.parser import HTMLParser
 
 import fake_analyses as fake
+import pandas as pd
 import pytest
 
+from interp_embed.analysis import Searcher, find_duplicates
 from interp_embed.report import Evidence, analysis_record, render_analyses
 from interp_embed.report.analysis_columns import TABLES, Column, cell, interval, points
 from interp_embed.report.analysis_evidence import own_evidence
+from interp_embed.report.analysis_record import run_stem
+from interp_embed.report.analysis_wording import sentences
 
 HOSTILE = "<script>alert(1)</script>\x07 \"&' {{ 7 * 7 }}"
 
@@ -96,6 +100,78 @@ def test_hits_of_a_search_have_their_places_marked():
     assert "<mark>What</mark> would you like?" in page_of(fake.search, evidence=evidence)
 
 
+def test_a_hit_is_marked_where_it_is_one_also_far_into_a_long_text():
+    text = "Nothing to see here. " * 60 + "Many thanks to all of you."
+    found = Searcher([text, "Soup."]).search("thanks")
+
+    html = render_analyses([analysis_record(found, "search")])
+
+    assert "Many <mark>thanks</mark> to all" in html
+
+
+def test_a_rank_shared_by_two_documents_is_not_rounded():
+    ranked = fake.search()
+    ranked.frame["rank_features"] = [2.5, 1234.0]
+
+    text = " ".join(_Page(render_analyses([analysis_record(ranked, "search")])).text.split())
+
+    assert " 2.5 " in text
+    assert " 1,234 " in text
+
+
+def test_columns_without_any_value_are_left_out():
+    found = Searcher(["Many thanks.", "Soup."]).search("thanks")
+
+    text = _Page(render_analyses([analysis_record(found, "search")])).text
+
+    assert "Rank by words" in text
+    assert "Rank by meaning" not in text
+    assert "Features that match" not in text
+
+
+def test_long_texts_that_head_a_row_are_cut_to_an_excerpt():
+    copies = find_duplicates(["A long text. " * 100] * 2 + [""] * 3)
+
+    html = render_analyses([analysis_record(copies, "duplicates")])
+
+    shown = html[html.index('<th scope="row" class="document">') :]
+    assert 2 * 300 < shown.index("More") < 2 * 600
+    assert "the largest of 3: (empty)" in html
+
+
+def test_associations_with_columns_are_explained_as_such():
+    rows = {"feature": [3], "label": [""], "column": ["year"], "category": [None], "value": [0.4]}
+    rows |= {"low": [0.3], "high": [0.5], "q": [0.001], "n_both": [None], "n_feature": [1234]}
+    links = fake.FakeAnalysis(pd.DataFrame(rows), "One association holds up.")
+
+    text = _Page(render_analyses([analysis_record(links, "correlate")])).text
+
+    assert "correlation of firing with it" in text
+    assert "Trivial pairs" not in text
+    assert "1,234" in text
+    assert not {"Both", "Category", "Expected"} & set(text.split())
+
+
+def test_a_text_that_was_cut_ends_in_a_sign():
+    rows = analysis_record(fake.search("x" * 5_000), "search")["rows"]
+
+    assert rows[0]["text"] == "x" * 4_000 + "…"
+    assert rows[1]["text"] == "What would you like?"
+
+
+def test_a_full_stop_in_a_label_or_query_ends_no_sentence():
+    summary = (
+        "3 of 9 documents for 'Mr. Smith, don\\'t', by words (3). It has 'a. b' and \"c. d\". End."
+    )
+
+    first, rest = sentences(summary, ())
+
+    assert first == "3 of 9 documents for 'Mr. Smith, don\\'t', by words (3)."
+    assert rest == "It has 'a. b' and \"c. d\". End."
+    assert sentences("One. Two.\nThree.", ()) == ("One. Two.", "Three.")
+    assert sentences("Only one.", ()) == ("Only one.",)
+
+
 def test_examples_that_a_result_brings_itself_are_shown():
     record = analysis_record(fake.diff(examples={0: ["A text of its own."]}), "diff")
 
@@ -106,17 +182,19 @@ def test_hostile_text_stays_text():
     record = analysis_record(
         fake.diff(names=(HOSTILE, "b"), labels=[HOSTILE], warnings=[HOSTILE]),
         "diff",
+        about=HOSTILE,
         command=HOSTILE,
         evidence={"0": [Evidence(0, HOSTILE * 60, ((0, 8),), HOSTILE)]},
     )
     records = [record, analysis_record(fake.search(HOSTILE), "search")]
 
-    html = render_analyses(records, {"diff": b"<svg onload='alert(1)'/>"})
+    html = render_analyses(records, {run_stem("diff", HOSTILE): b"<svg onload='alert(1)'/>"})
     page = _Page(html)
 
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.text
     assert "{{ 7 * 7 }}" in page.text
+    assert html.count("data:image/svg+xml") == 1
     assert "\x07" not in html
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 
@@ -146,6 +224,7 @@ def test_where_none_holds_up_the_page_says_so():
 
     text = " ".join(_Page(render_analyses([analysis_record(result, "diff")])).text.split())
 
+    assert "None holds up after correction." in text
     assert "filled: holds up after correction" in text
     assert (
         '"row holds"'

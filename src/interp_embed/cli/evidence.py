@@ -52,7 +52,8 @@ def _marked(view: "Dataset", feature: int) -> list[str | None]:
 
 def _evidence(row: int, text: str, marked: str) -> Evidence:
     spans = [span for span in marked_spans(text, marked) if span[1] <= _LONGEST]
-    return Evidence(row=row, text=text[:_LONGEST], spans=tuple(spans))
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return Evidence(row=row, text=shown, spans=tuple(spans))
 
 
 def leading_features(frame: "pd.DataFrame") -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from interp_embed.cli.folder import claim_folder
 from interp_embed.cli.grouped import grouped_options
@@ -40,14 +41,17 @@ class ResultOptions:
         if self.as_json and self.as_csv:
             raise InputError("--json and --csv are two forms of one output: leave one out")
         if self.out is not None:
-            from interp_embed.report.analysis_files import ANALYSIS_FILES
+            from interp_embed.report.analysis_files import KINDS, files_in, folder_records
+            from interp_embed.report.analysis_record import run_stem
 
+            stem = run_stem(name, told_apart())
             claim_folder(
                 self.out,
-                ours=ANALYSIS_FILES,
-                results={f"{name}.{kind}" for kind in ("csv", "json", "svg")},
+                ours=files_in(self.out),
+                results={f"{stem}.{kind}" for kind in KINDS},
                 overwrite=self.overwrite,
             )
+            folder_records(self.out)  # one that cannot be read is told before the work
 
     @property
     def progress(self) -> bool:
@@ -60,10 +64,12 @@ _OPTIONS = (
         "--out",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Write the whole table, a record and report.html there; the report shows all analyses "
-        "of the folder.",
+        help="Write the whole table, a record and report.html there; the report has a section for "
+        "each call with this folder.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace this analysis in the folder."),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace an earlier run of the same call in the folder."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
     click.option("--csv", "as_csv", is_flag=True, help="Print the whole table as CSV."),
     click.option(
@@ -71,6 +77,17 @@ _OPTIONS = (
     ),
     click.option("--quiet", is_flag=True, help="No progress bars."),
 )
+
+_NOT_TOLD = frozenset(
+    (
+        "out", "overwrite", "as_json", "as_csv", "show", "quiet", "device", "base_url",
+        "max_cost", "prices", "dry_run", "llm_batch", "answers",
+    )
+)  # fmt: skip
+"""Arguments that say where a result goes or how it is come by, not what it is."""
+
+_OTHER_WORDS = {"text": "column"}
+"""Of options whose name alone would not say what their value is."""
 
 result_options = grouped_options(ResultOptions, "result", _OPTIONS)
 """Add ``--out`` and what goes with it; the command gets them as ``result``."""
@@ -87,9 +104,9 @@ def hand_over(
     from interp_embed.report.analysis_files import table_csv, write_analysis
     from interp_embed.report.analysis_record import analysis_record, json_text
 
-    command = shlex.join(["interp-embed", *sys.argv[1:]])
+    command, about = shlex.join(["interp-embed", *sys.argv[1:]]), told_apart()
     if options.as_json:
-        record = analysis_record(found, name, command=command, evidence=evidence)
+        record = analysis_record(found, name, about=about, command=command, evidence=evidence)
         click.echo(json_text(record), nl=False)
     elif options.as_csv:
         click.echo(table_csv(found.to_frame()), nl=False)
@@ -97,8 +114,42 @@ def hand_over(
         print_sentences(found.summary())
         print_table(found, name, n_rows=options.show)
     if options.out is not None:
-        files = write_analysis(found, options.out, name=name, command=command, evidence=evidence)
+        files = write_analysis(
+            found, options.out, name=name, about=about, command=command, evidence=evidence
+        )
         click.echo(f"\nReport:  {files.report}\nTable:   {files.table}", err=True)
+
+
+def told_apart() -> str:
+    """Return the arguments of the running command in words, without its first data set.
+
+    ``search chats refund --k 20`` -> ``refund, k 20``. What says where results go or how a model
+    is paid is left out; so are options that were not given, or as they are by default.
+    """
+    context = click.get_current_context()
+    first = next((one for one in context.command.params if isinstance(one, click.Argument)), None)
+    told = []
+    for parameter in context.command.params:
+        name, value = str(parameter.name), context.params.get(str(parameter.name))
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if parameter is first or name in _NOT_TOLD or not given:
+            continue
+        if value == parameter.get_default(context):
+            continue
+        words = _in_words(value)
+        if isinstance(parameter, click.Option):
+            words = f"{_OTHER_WORDS.get(name, name.replace('_', ' '))} {words}".rstrip()
+        told.append(words)
+    return ", ".join(filter(None, told))
+
+
+def _in_words(value: object) -> str:
+    """Return the value of an option; of a data set or a file only what it is called."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_in_words, value))
+    if isinstance(value, Path):
+        return value.resolve().name
+    return "" if value is True else str(value)
 
 
 def check_level(level: float) -> None:

@@ -43,15 +43,13 @@ def print_table(found: "Analysis", name: str, *, n_rows: int) -> None:
 
 
 def _print_main(record: dict[str, Any], name: str, n_rows: int) -> None:
-    from interp_embed.report.analysis_columns import table_of
+    from interp_embed.report.analysis_columns import leading_rows, table_of
 
-    rows = record["rows"]
-    holds = table_of(name, rows).holds
-    leading = [row for row in rows if row.get("leads", True) or row.get("family", -1) == -1]
-    held = [row for row in leading if not holds or row[holds]]
-    if holds and not held:
+    table = table_of(name, record["rows"])
+    leading, n_held = leading_rows(table, record["rows"])
+    if table.holds and n_held == 0:
         click.echo("None holds up after correction; the first of those tested:")
-    shown = (held or leading)[:n_rows]
+    shown = leading[:n_rows]
     print_rows(shown, name, record["result"])
     if record["n_rows"] > len(shown):
         click.echo(f"{len(shown):,} of {record['n_rows']:,} rows; --csv prints all of them")

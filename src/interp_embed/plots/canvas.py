@@ -1,11 +1,16 @@
 """What all plots share: colours, axes of a fitting size, and text that stands for itself."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import Container
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,12 +26,25 @@ SEVERAL = (
 """Colours of several things, told apart by colour-blind eyes too."""
 
 _TALLEST_INCHES = 100.0
+_OFF_SCREEN = ContextVar("off_screen", default=False)
+
+
+@contextmanager
+def off_screen() -> Iterator[None]:
+    """Make new figures for a file only: no window or notebook shows them, and none stays open."""
+    before = _OFF_SCREEN.set(True)
+    try:
+        yield
+    finally:
+        _OFF_SCREEN.reset(before)
 
 
 def axes_of(ax: Axes | None, *, width: float, height: float) -> Axes:
     """Return the axes given, or those of a new figure of this size in inches."""
     if ax is None:
         size = (width, min(height, _TALLEST_INCHES))
+        if _OFF_SCREEN.get():
+            return Figure(figsize=size, layout="constrained").add_subplot()
         _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
 
@@ -69,6 +87,25 @@ def name_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.set_ylim(max(1, len(texts)) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def legend_beside(
+    ax: Axes, handles: Sequence[Artist | Container], labels: Sequence[str], **options: float
+) -> None:
+    """Write a legend to the right of a plot, whatever its labels begin with or look like."""
+    # Matplotlib drops entries that begin with "_" and reads "$" as a formula: set afterwards.
+    legend = ax.legend(
+        handles,
+        list(map(str, range(len(labels)))),
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+        fontsize="small",
+        **options,
+    )
+    for entry, label in zip(legend.get_texts(), labels, strict=True):
+        entry.set_parse_math(False)
+        entry.set_text(label)
 
 
 def percent_axis(ax: Axes) -> None:

@@ -7,7 +7,15 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from interp_embed.errors import InputError
-from interp_embed.plots.canvas import FAINT, SEVERAL, axes_of, check_lengths, numbers, shown
+from interp_embed.plots.canvas import (
+    FAINT,
+    SEVERAL,
+    axes_of,
+    check_lengths,
+    legend_beside,
+    numbers,
+    shown,
+)
 
 _MARKERS = "osD^v"
 
@@ -42,9 +50,9 @@ def cluster_map(
     ax = axes_of(ax, width=9.0, height=5.6)
     size = float(np.clip(6_000 / max(1, len(places)), 4, 28))
     outside = places[of == -1]
-    ax.scatter(outside[:, 0], outside[:, 1], s=size, color=FAINT, linewidths=0, label=None)
-    for number, name in enumerate(names):
-        members = places[of == number]
+    ax.scatter(outside[:, 0], outside[:, 1], s=size, color=FAINT, linewidths=0)
+    groups = [places[of == number] for number in range(len(names))]
+    points = [
         ax.scatter(
             members[:, 0],
             members[:, 1],
@@ -53,20 +61,17 @@ def cluster_map(
             alpha=0.8,
             linewidths=0,
             marker=_MARKERS[number // len(SEVERAL) % len(_MARKERS)],
-            label=f"{shown(name, width=34)} ({len(members):,})",
         )
+        for number, members in enumerate(groups)
+    ]
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_aspect("equal", adjustable="datalim")
     ax.spines[:].set_color(FAINT)
     if names:
-        legend = ax.legend(
-            loc="center left",
-            bbox_to_anchor=(1.01, 0.5),
-            frameon=False,
-            fontsize="small",
-            markerscale=max(1.0, (24 / size) ** 0.5),
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        labels = [
+            f"{shown(name, width=34)} ({len(members):,})"
+            for name, members in zip(names, groups, strict=True)
+        ]
+        legend_beside(ax, points, labels, markerscale=max(1.0, (24 / size) ** 0.5))
     return ax

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from interp_embed.errors import InputError
-from interp_embed.plots.canvas import SEVERAL, axes_of, check_lengths, name_rows, numbers, shown
+from interp_embed.plots.canvas import (
+    SEVERAL,
+    axes_of,
+    check_lengths,
+    legend_beside,
+    name_rows,
+    numbers,
+    shown,
+)
 from interp_embed.plots.characters import visible
 
 
@@ -39,18 +48,18 @@ def stacked_shares(
     ax = axes_of(ax, width=10.0, height=1.2 + 0.42 * max(1, len(bar_labels)))
     begins = np.cumsum(sizes, axis=1) - sizes
     rows = np.arange(len(bar_labels))
-    for part, label in enumerate(part_labels):
+    bars = [
         ax.barh(
             rows, sizes[:, part], left=begins[:, part], height=0.66, edgecolor="white",
-            linewidth=0.5, color=SEVERAL[part % len(SEVERAL)], label=shown(label, width=34),
+            linewidth=0.5, color=SEVERAL[part % len(SEVERAL)],
             hatch=("", "///", "...")[part // len(SEVERAL) % 3],
-        )  # fmt: skip
+        )
+        for part in range(len(part_labels))
+    ]  # fmt: skip
     name_rows(ax, bar_labels)
+    if np.all(sizes == np.round(sizes)):  # counts
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(visible(xlabel), parse_math=False)
     if part_labels:
-        legend = ax.legend(
-            loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small"
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        legend_beside(ax, bars, [shown(label, width=34) for label in part_labels])
     return ax

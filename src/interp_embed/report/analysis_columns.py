@@ -27,7 +27,7 @@ class Column:
     drawn: bool = False
     """Whether a page draws it with its interval."""
     optional: bool = False
-    """Whether a table without it is whole."""
+    """Whether a table without it is whole; it is then left out where no row has a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,12 @@ TABLES: dict[str, Table] = {
             _LABEL,
             _FEATURE,
             Column("column", "Column", "text"),
-            Column("category", "Category", "text"),
+            Column("category", "Category", "text", optional=True),
             Column("value", "Association", "number", "low", "high", drawn=True),
-            Column("n_both", "Both", "count"),
-            Column("expected", "Expected", "number"),
+            Column("n_both", "Both", "count", optional=True),
+            Column("expected", "Expected", "number", optional=True),
             _Q,
+            Column("n_feature", "Fires in", "count", optional=True),
         )
     ),
     "correlate.linked": Table(
@@ -122,7 +123,7 @@ TABLES: dict[str, Table] = {
             Column("share", "Share", "share"),
             Column("features", "Fires more inside", "text"),
             Column("stability", "Stability", "number"),
-            Column("accuracy", "Found again by its name", "share", "accuracy_low", "accuracy_high"),
+            Column("accuracy", "Found again", "share", "accuracy_low", "accuracy_high"),
             Column("central", "A central document", "text"),
         )
     ),
@@ -130,11 +131,11 @@ TABLES: dict[str, Table] = {
         (
             Column("rank", "Rank", "count"),
             Column("text", "Document", "text"),
-            Column("matched", "Features that match", "text"),
+            Column("matched", "Features that match", "text", optional=True),
             Column("score", "Score", "score"),
-            Column("rank_features", "By features", "count", optional=True),
-            Column("rank_meaning", "By meaning", "count", optional=True),
-            Column("rank_words", "By words", "count", optional=True),
+            Column("rank_features", "Rank by features", "count", optional=True),
+            Column("rank_meaning", "Rank by meaning", "count", optional=True),
+            Column("rank_words", "Rank by words", "count", optional=True),
             Column("document", "Row", "count"),
         )
     ),
@@ -165,22 +166,34 @@ def table_key(name: str, rows: Sequence[Row]) -> str:
 
 def table_of(name: str, rows: Sequence[Row]) -> Table:
     """Return the columns of an analysis that its rows have; all of an unknown one, as they are."""
-    known, name = set(rows[0]) if rows else None, table_key(name, rows)
+    name = table_key(name, rows)
     if name not in TABLES:
         names = list(rows[0]) if rows else []
         return Table(tuple(Column(key, key.replace("_", " "), _kind(rows, key)) for key in names))
     table = TABLES[name]
-    if known is None:
+    if not rows:
         return table
-    return Table(tuple(column for column in table.columns if column.key in known), table.holds)
+    told = {key for key in rows[0] if any(not _is_missing(row.get(key)) for row in rows)}
+    columns = [one for one in table.columns if one.key in (told if one.optional else rows[0])]
+    return Table(tuple(columns), table.holds)
+
+
+def leading_rows(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows shown first, one of each family, and how many of those hold up.
+
+    They are the rows that hold up; where none does, all.
+    """
+    leading = [row for row in rows if row.get("leads", True) or row.get("family", -1) == -1]
+    held = [row for row in leading if not table.holds or row.get(table.holds)]
+    return held or leading, len(held)
 
 
 def cell(column: Column, row: Row) -> str:
     """Return a cell as text, a dash where nothing is known."""
-    value = row.get(column.key)
+    value: Any = row.get(column.key)
     if column.key in _LABELLED and not value:
         return f"feature {row.get(_LABELLED[column.key], MISSING)}"
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+    if _is_missing(value):
         return MISSING
     if isinstance(value, list | tuple):
         more = ", …" if len(value) > _LISTED else ""
@@ -189,8 +202,8 @@ def cell(column: Column, row: Row) -> str:
         return visible(str(value))
     if column.kind == "yes":
         return "yes" if value else "no"
-    if column.kind == "count":
-        return f"{int(value):,}"
+    if column.kind == "count":  # ranks that are shared need not be whole
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
     if column.kind == "share":
         return percent(float(value))
     if column.kind == "probability":
@@ -220,6 +233,10 @@ def points(value: float) -> str:
     """Return a difference in shares, in percentage points with its sign, such as ``+3.4``."""
     text = minus(f"{100 * value:.1f}")
     return text if value <= 0 or not text.strip("0.") else f"+{text}"
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _kind(rows: Sequence[Row], key: str) -> CellKind:

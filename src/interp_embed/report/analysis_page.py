@@ -13,10 +13,12 @@ from interp_embed.report.analysis_columns import (
     Table,
     cell,
     interval,
+    leading_rows,
     table_key,
     table_of,
 )
 from interp_embed.report.analysis_evidence import own_evidence, row_key
+from interp_embed.report.analysis_record import record_stem
 from interp_embed.report.analysis_wording import (
     HEADINGS,
     drawn_meaning,
@@ -102,7 +104,11 @@ class SectionView:
     """An analysis on the page."""
 
     name: str
+    stem: str
+    """What its files are called, and where the page links to."""
     title: str
+    about: str
+    """What tells it from other runs of the analysis; empty if nothing is said."""
     sentences: tuple[str, ...]
     tables: tuple[TableView, ...]
     set_apart: tuple[TableView, ...]
@@ -124,10 +130,11 @@ def render_analyses(
 
     Args:
         records: As :func:`analysis_record` makes them.
-        pictures: SVG by analysis; shown as images, in which no script runs.
+        pictures: SVG by the name of the record's files without their ending, such as ``diff``;
+            shown as images, in which no script runs.
     """
     drawn = pictures or {}
-    sections = [_section(record, drawn.get(record["analysis"])) for record in records]
+    sections = [_section(record, drawn.get(record_stem(record))) for record in records]
     return page_environment().get_template("analyses.html").render(sections=sections)
 
 
@@ -143,13 +150,15 @@ def _section(record: Mapping[str, Any], picture: bytes | None) -> SectionView:
     encoded = "" if picture is None else base64.b64encode(picture).decode("ascii")
     return SectionView(
         name=name,
+        stem=record_stem(record),
         title=HEADINGS[name],
+        about=record.get("about", ""),
         sentences=sentences(record["summary"], notes(result)),
         tables=(*(view for view in others if view not in apart), main),
         set_apart=apart,
         picture=f"data:image/svg+xml;base64,{encoded}" if encoded else "",
         notes=notes(result),
-        reading=reading(name, result),
+        reading=reading(table_key(name, record["rows"]), result),
         facts=facts(result),
         command=record.get("command", ""),
     )
@@ -160,9 +169,8 @@ def _table(
 ) -> TableView:
     table = table_of(name, rows)
     is_main = name == record["analysis"]
-    leading = [row for row in rows if row.get("leads", True) or row.get("family", -1) == -1]
-    held = [row for row in leading if not table.holds or row.get(table.holds)]
-    shown = ((held or leading) if is_main else rows)[:_SHOWN_ROWS]
+    leading, n_held = leading_rows(table, rows)
+    shown = (leading if is_main else rows)[:_SHOWN_ROWS]
     columns = tuple(one for one in table.columns if one.key not in _UNDER_LABEL)
     if len(columns) < len(table.columns) and columns[0].key != "label":
         columns = table.columns
@@ -181,7 +189,7 @@ def _table(
         tests=bool(table.holds),
         n_all=record.get("n_table_rows", {}).get(name.rpartition(".")[2], len(rows)),
         meaning="" if column is None else drawn_meaning(table_key(name, rows), record["result"]),
-        left_out=_left_out(record, table, n_shown=len(shown), n_held=len(held)) if is_main else "",
+        left_out=_left_out(record, table, n_shown=len(shown), n_held=n_held) if is_main else "",
     )
 
 
@@ -233,7 +241,7 @@ def _cell(column: Column, row: Row, *, first: bool, spans: tuple[tuple[int, int]
     text = cell(column, row)
     parts = text.split("; ") if column.key in _JOINED else []
     if len(parts) > _PARTS:
-        text = "; ".join([*parts[:_PARTS], f"{len(parts) - _PARTS} more"])
+        text = "; ".join([*parts[:_PARTS], "…"])  # a label may hold a semicolon: not counted
     shown = excerpt(Example(0, text, 0.0, spans)) if column.key in _TEXTS else None
     return CellView(text, interval(column, row), column.kind != "text", first, shown)
 
@@ -270,12 +278,13 @@ def _ticks(axis: Axis, column: Column) -> tuple[tuple[float, str], ...]:
 
 
 def _left_out(record: Mapping[str, Any], table: Table, *, n_shown: int, n_held: int) -> str:
-    name, n_all = record["analysis"], record.get("n_rows", len(record["rows"]))
+    file, n_all = f"{record_stem(record)}.csv", record.get("n_rows", len(record["rows"]))
+    if table.holds and n_held == 0 and n_shown > 0:
+        some = f": these are the first {n_shown:,} of {n_all:,}" if n_all > n_shown else ""
+        return f"None holds up after correction{some}."
     if n_all <= n_shown:
         return ""
     if not table.holds:
-        return f"The first {n_shown:,} of {n_all:,} rows; all are in {name}.csv."
-    if n_held == 0:
-        return f"None holds up after correction: these are the first {n_shown:,} of {n_all:,}."
+        return f"The first {n_shown:,} of {n_all:,} rows; all are in {file}."
     rest = "; these are the first of those that hold up" if n_held > n_shown else ""
-    return f"All {n_all:,} that were tested are in {name}.csv{rest}."
+    return f"All {n_all:,} that were tested are in {file}{rest}."

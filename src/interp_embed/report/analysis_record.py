@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from interp_embed._files import read_json
+from interp_embed._fingerprint import digest_text
 from interp_embed.errors import StoredFileError
 from interp_embed.plots.characters import visible
 from interp_embed.records import Json
@@ -24,6 +26,7 @@ ANALYSIS_FORMAT = "interp-embed analysis"
 _VERSION = 1
 _MOST_ROWS = 200
 _LONGEST_TEXT = 4_000
+_LONGEST_STEM = 60
 _EXTRA_FRAMES = {"verified": "verified_frame", "linked": "linked_frame"}
 """Second tables by name, and the method of a result that makes each."""
 
@@ -60,6 +63,7 @@ def analysis_record(
     result: Analysis,
     name: str,
     *,
+    about: str = "",
     command: str = "",
     evidence: Mapping[str, Sequence[Evidence]] | None = None,
 ) -> dict[str, Json]:
@@ -68,6 +72,7 @@ def analysis_record(
     Args:
         result: Of an analysis.
         name: One of :data:`ANALYSES`.
+        about: What tells this run from others of the analysis, such as the query.
         command: What was asked, as it was typed.
         evidence: Documents by the feature (or cluster) they stand for.
     """
@@ -81,6 +86,7 @@ def analysis_record(
         "format": ANALYSIS_FORMAT,
         "format_version": _VERSION,
         "analysis": name,
+        "about": about,
         "command": command,
         "summary": result.summary(),
         "n_rows": len(frame),
@@ -92,11 +98,34 @@ def analysis_record(
                 {"row": one.row, "text": one.text, "spans": one.spans, "note": one.note}
                 for one in shown
             ]
-            for key, shown in (evidence or {}).items()
+            for key, shown in (evidence or _places(result)).items()
         },
         "result": result.to_json(),
     }
     return plain(record)  # type: ignore[no-any-return]
+
+
+def run_stem(name: str, about: str = "") -> str:
+    """Return what the files of a run are called, without their ending.
+
+    >>> run_stem("search"), run_stem("search", "asks for a refund")
+    ('search', 'search-asks-for-a-refund')
+
+    Where the words of ``about`` cannot all be read from it, it ends in a digest of them.
+    """
+    if not about:
+        return name
+    about = visible(about)  # as records hold it
+    slug = "-".join(re.findall(r"[a-z0-9_]+(?:\.[0-9]+)*", about.casefold()))
+    room = _LONGEST_STEM - len(name)
+    if len(slug) <= room and slug == re.sub(r", ?| ", "-", about.casefold()):
+        return f"{name}-{slug}"
+    return "-".join(filter(None, [name, slug[:room].rstrip("-"), digest_text(about)[:6]]))
+
+
+def record_stem(record: Mapping[str, Any]) -> str:
+    """Return what the files of a record are called."""
+    return run_stem(record["analysis"], record.get("about", ""))
 
 
 def read_analysis(path: Path) -> dict[str, Any]:
@@ -150,4 +179,17 @@ def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _cut(value: object) -> object:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"{value[:_LONGEST_TEXT]}…"
+    return value
+
+
+def _places(result: Analysis) -> dict[str, list[Evidence]]:
+    """Return the places marked in the hits of a search: its JSON cuts texts shorter than pages."""
+    hits = getattr(result, "hits", ())[:_MOST_ROWS]
+    return {
+        str(hit.rank): [
+            Evidence(hit.document, "", tuple(one for one in hit.spans if one[1] <= _LONGEST_TEXT))
+        ]
+        for hit in hits
+    }

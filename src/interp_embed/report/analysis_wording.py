@@ -1,6 +1,7 @@
 """What the numbers of each analysis mean, in words."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,8 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
         _ASSOCIATION,
         (
             "q.",
-            "The p-value corrected for every feature that was tested, not only for those shown: at "
-            "q below 0.05 about one in twenty of the findings is expected to be false.",
+            "The p-value corrected for every feature that was tested, not only for those shown: of "
+            "the findings with q below 0.05 at most about one in twenty is expected to be false.",
         ),
         (
             "Length.",
@@ -64,6 +65,20 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
         (
             "q.",
             "The p-value corrected for every feature that was tested.",
+        ),
+        _LABELS,
+    ),
+    "correlate.columns": (
+        _ASSOCIATION,
+        (
+            "Two scales.",
+            "With a category the association is NPMI: how much more often the feature fires there "
+            "than by chance, from \u22121 to 1. With a number it is the correlation of firing with "
+            "it. Compare values of one column with each other only.",
+        ),
+        (
+            "q.",
+            "The p-value corrected for every feature and category tested, of all columns.",
         ),
         _LABELS,
     ),
@@ -89,9 +104,10 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
             "when documents are left out: above 0.75 it is solid, below 0.5 read nothing into it.",
         ),
         (
-            "Found again by its name.",
-            "The share of a cluster's documents that come back when they are assigned by the "
-            "clusters' names alone.",
+            "Found again.",
+            "Of a cluster's documents that took no part in its description, the share that comes "
+            "back when only the descriptions are known: the features that fire more inside or, "
+            "read by a language model, their labels or the names of the clusters.",
         ),
         _LABELS,
     ),
@@ -106,11 +122,14 @@ _READING: dict[str, tuple[tuple[str, str], ...]] = {
     "duplicates": (
         (
             "Near-copies.",
-            "Texts that share most of their word sequences. Keep one of each group before you "
-            "count, or keep a group on one side of a split.",
+            "Texts that share most of their word sequences, or are linked by such. Keep one of "
+            "each group before you count, or keep a group on one side of a split. More than 50 "
+            "slightly different copies of one text are not found: what so many share counts as "
+            "boilerplate.",
         ),
     ),
 }
+_QUOTED = re.compile(r"(?<!\w)'.*?'(?!\w)|(?<!\w)\".*?\"(?!\w)|\u201c.*?\u201d")
 _NOTE_KEYS = ("warnings", "warning", "notes", "note")
 
 
@@ -155,9 +174,18 @@ def sentences(summary: str, said: Sequence[str]) -> tuple[str, ...]:
     for note in said:
         for form in (f"{note[:1].upper()}{note[1:]}.", note):
             text = text.replace(form, "", 1)
-    first, _, rest = text.partition("\n" if "\n" in text else ". ")
-    first = first if "\n" in text or not rest else f"{first}."
+    end = text.find("\n") if "\n" in text else _first_end(text)
+    first, rest = text[:end], text[end:]
     return tuple(part for part in (first.strip(), *map(str.strip, rest.split("\n"))) if part)
+
+
+def _first_end(text: str) -> int:
+    """Return where the first sentence ends: a full stop inside of quotes ends none."""
+    quotes = [found.span() for found in _QUOTED.finditer(text)]
+    for stop in re.finditer(r"\. ", text):
+        if not any(begin < stop.start() < end for begin, end in quotes):
+            return stop.start() + 1
+    return len(text)
 
 
 def reading(name: str, result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -167,10 +195,13 @@ def reading(name: str, result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
 
 
 def facts(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the settings and counts of an analysis as lines: every value that is no table."""
+    """Return the settings and counts of an analysis as lines: every value that is no table.
+
+    What is not set has none.
+    """
     lines: list[tuple[str, str]] = []
     for key, value in result.items():
-        if key in _NOTE_KEYS or key in ("summary", "kind"):
+        if key in _NOTE_KEYS or key in ("summary", "kind") or value in (None, ""):
             continue
         if isinstance(value, Mapping) and all(_is_plain(one) for one in value.values()):
             if len(value) <= 40:

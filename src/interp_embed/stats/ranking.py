@@ -148,8 +148,8 @@ def descending_ranks(scores: ArrayLike, *, depth: int | None = None) -> NDArray[
 
     Args:
         scores: Shape (n_documents,); -inf for documents that are not ranked.
-        depth: Documents ranked at most, >= 1, those tied at the end included or left out
-            together; None for all.
+        depth: Documents ranked at most, >= 1; those tied at the end are left out together if
+            they are too many, unless they are tied at the top. None for all.
 
     Returns:
         Ranks, inf where a document is not ranked, shape (n_documents,).
@@ -165,8 +165,9 @@ def descending_ranks(scores: ArrayLike, *, depth: int | None = None) -> NDArray[
     if depth is not None and ranked.size > depth:
         found = values[ranked]
         least = np.partition(found, ranked.size - depth)[ranked.size - depth]
-        above = found >= least
-        ranked = ranked[above if np.count_nonzero(above) <= depth else found > least]
+        above, higher = found >= least, found > least
+        fits = np.count_nonzero(above) <= depth or not higher.any()
+        ranked = ranked[above if fits else higher]
     if ranked.size == 0:
         return ranks
     falling, group = np.unique(-values[ranked], return_inverse=True)

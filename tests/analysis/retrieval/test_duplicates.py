@@ -71,6 +71,27 @@ def test_one_document_and_missing_ones_are_fine():
     assert find_duplicates([None, "x", np.nan]).groups[0].documents == (0, 2)
 
 
+def test_the_largest_groups_are_drawn_with_their_texts():
+    axes = find_duplicates([*TEXTS, "", ""]).plot()
+
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0].startswith("The soup was cold")
+    assert labels[0].endswith("…")
+    assert labels[1:] == ["The end.", "(empty)"]
+    with pytest.raises(InputError, match="nothing to draw"):
+        find_duplicates(["one", "two"]).plot()
+
+
+def test_texts_of_one_template_and_those_of_a_word_are_no_copies():
+    filled = [
+        f"Dear customer, your order of {n} {n + 1} {n + 2} parts is on its way to you now."
+        for n in range(0, 300, 5)
+    ]
+
+    assert find_duplicates(filled).n_near == 0
+    assert find_duplicates(["soup", "soups", "s", "", "?", "!"]).n_copies == 0
+
+
 @pytest.mark.parametrize(
     ("texts", "threshold", "message"),
     [

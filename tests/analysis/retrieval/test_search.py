@@ -203,6 +203,20 @@ def test_the_record_tells_itself():
     assert "of 7 documents for 'thanks'" in found.summary()
 
 
+def test_documents_tied_at_the_top_are_ranked_however_many_they_are():
+    copies = Searcher(["Thanks for the soup."] * 6, embedder=TopicEmbedder())
+
+    found = copies.search("thanks", use=["meaning", "words"], k=3, depth=4)
+
+    assert [hit.document for hit in found.hits] == [0, 1, 2]
+    assert found.hits[0].score == pytest.approx(2 / (60 + 3.5))
+
+
+def test_hits_without_features_are_not_drawn():
+    with pytest.raises(InputError, match="no features made these hits"):
+        searcher().search("thanks", use=["words"]).plot()
+
+
 def test_what_made_the_hits_can_be_drawn():
     search = searcher()
     found = search.search("thanks for the cold soup", k=4)
@@ -253,6 +267,7 @@ def test_vectors_of_zeros_are_not_ranked_by_meaning():
         (lambda: searcher().search(""), "the query is empty"),
         (lambda: searcher().search("?!"), "the query is empty"),
         (lambda: searcher().search("soup", k=0), "k must be at least 1"),
+        (lambda: searcher().search("soup", depth=0), "depth must be at least 1"),
         (lambda: searcher().search("soup", keep=0), "keep must be above 0"),
         (lambda: searcher().search("soup", temperature=0), "temperature must be above 0"),
         (lambda: searcher().search("soup", use=["smell"]), "no ranking 'smell'"),

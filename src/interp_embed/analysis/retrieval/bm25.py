@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from interp_embed.analysis.retrieval.words import search_stems
+from interp_embed.analysis.retrieval.words import composed, search_stems
 from interp_embed.errors import InputError
 from interp_embed.interpret.words import iter_words
 
@@ -49,7 +49,7 @@ class BM25Index:
         stems = array("i")
         for row, text in enumerate(tqdm(texts, "Indexing words", disable=not progress)):
             before = len(stems)
-            stems.extend(n for word in iter_words(text) if (n := numbers[word]) >= 0)
+            stems.extend(n for word in iter_words(composed(text)) if (n := numbers[word]) >= 0)
             lengths[row] = len(stems) - before
         self.n_documents = len(texts)
         self._stems = numbers.stems
@@ -102,6 +102,7 @@ def query_stems(query: str) -> list[str]:
     found = list(dict.fromkeys(search_stems(query)))
     if not found:
         raise InputError(
-            f"the query {query!r} has no word to look up (stop words are left out); name things"
+            f"the query {query!r} has no word to look up: stop words, numbers and single letters "
+            "are left out; name things"
         )
     return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TEXT = 300
 _SHOWN = 3
+_EMPTY = "(empty)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,13 @@ class Duplicates:
         if not self.groups:
             return f"None of {len(self):,} documents is a copy or a near-copy of another."
         largest = self.groups[0]
+        told = repr(_begin(largest.text, 80)) if largest.text.strip() else _EMPTY
         return (
             f"{self.n_copies:,} of {len(self):,} documents ({self.share:.1%}) repeat an earlier "
             f"one: {self.n_exact:,} word by word, {self.n_near:,} nearly (at least "
             f"{self.threshold:.0%} of their word 3-grams). They form {len(self.groups):,} groups, "
-            f"the largest of {largest.size:,}: {largest.text[:80]!r}. {len(self.keep):,} documents "
-            "are left without them."
+            f"the largest of {largest.size:,}: {told}. {len(self.keep):,} documents are left "
+            "without them."
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -121,15 +123,19 @@ class Duplicates:
         }
 
     def plot(self, ax: "Axes | None" = None, *, most: int = 20) -> "Axes":
-        """Draw the sizes of the largest groups."""
+        """Draw the sizes of the largest groups.
+
+        Raises:
+            InputError: There are none.
+        """
         from interp_embed import plots
 
         shown = self.groups[:most]
+        if not shown:
+            raise InputError("there are no copies, so that there is nothing to draw")
         return plots.stacked_shares(
-            np.array([[group.n_distinct, group.size - group.n_distinct] for group in shown])
-            if shown
-            else np.zeros((0, 2)),
-            bar_labels=[group.text[:40] for group in shown],
+            np.array([[group.n_distinct, group.size - group.n_distinct] for group in shown]),
+            bar_labels=[group.text.strip() or _EMPTY for group in shown],
             part_labels=["different texts", "copies word by word"],
             xlabel="documents",
             ax=ax,
@@ -140,7 +146,7 @@ class Duplicates:
             f"<tr><td>{group.size}</td><td>{group.n_distinct}</td>"
             f"<td>{', '.join(map(str, group.documents[:_SHOWN]))}"
             f"{'…' if group.size > _SHOWN else ''}</td>"
-            f"<td>{html.escape(group.text[:_TEXT])}</td></tr>"
+            f"<td>{html.escape(_begin(group.text, _TEXT))}</td></tr>"
             for group in self.groups
         )
         head = "".join(f"<th>{name}</th>" for name in ("size", "different", "documents", "text"))
@@ -156,8 +162,9 @@ def find_duplicates(texts: Sequence[str | None], *, threshold: float = 0.8) -> D
     Documents are copies if their words are the same, letter case, white space and punctuation
     apart; near-copies if the Jaccard similarity of their word 3-grams reaches the threshold. A
     document belongs to a group if it is near any of its members. Documents under 8 words are
-    compared as wholes only, and 3-grams of more than 50 different documents count as boilerplate:
-    see ``stats.near_duplicate_groups``.
+    compared as wholes only, and 3-grams of more than 50 different documents count as boilerplate,
+    so that more than 50 slightly different copies of one text are not found: see
+    ``stats.near_duplicate_groups``.
 
     Args:
         texts: The documents; missing ones are empty, and copies of one another.
@@ -188,3 +195,7 @@ def find_duplicates(texts: Sequence[str | None], *, threshold: float = 0.8) -> D
         n_near=len(documents) - len(first_of_group) - n_exact,
         threshold=threshold,
     )
+
+
+def _begin(text: str, n_characters: int) -> str:
+    return text if len(text) <= n_characters else f"{text[:n_characters]}…"

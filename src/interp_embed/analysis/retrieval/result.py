@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from interp_embed.analysis.retrieval.feature_query import FeatureQuery
+from interp_embed.errors import InputError
 from interp_embed.records import Json
 
 if TYPE_CHECKING:
@@ -140,7 +141,11 @@ class SearchResult:
         }
 
     def plot(self, ax: "Axes | None" = None, *, most: int = 20) -> "Axes":
-        """Draw which features made the score by features of the first hits."""
+        """Draw which features made the score by features of the first hits.
+
+        Raises:
+            InputError: None did.
+        """
         from interp_embed import plots
 
         hits = self.hits[:most]
@@ -149,6 +154,10 @@ class SearchResult:
         for match in (match for hit in hits for match in hit.matches):
             totals[match.feature] = totals.get(match.feature, 0.0) + match.contribution
             names[match.feature] = match.label
+        if not totals:
+            raise InputError(
+                "no features made these hits, so that there is nothing to draw; search by features"
+            )
         largest = sorted(totals, key=lambda feature: (-totals[feature], feature))[:_PARTS]
         parts = np.zeros((len(hits), len(largest) + 1))
         for row, hit in enumerate(hits):

@@ -1,6 +1,5 @@
 """Documents with a property: rankings by features, by meaning and by words, fused."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -9,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from interp_embed.analysis.documents import EncodedDocuments
-from interp_embed.analysis.retrieval.bm25 import BM25Index, query_stems
-from interp_embed.analysis.retrieval.dense import DenseVectors
-from interp_embed.analysis.retrieval.feature_query import TEMPERATURE, FeatureQuery, find_features
+from interp_embed.analysis.retrieval.bm25 import query_stems
+from interp_embed.analysis.retrieval.feature_query import TEMPERATURE, FeatureQuery
 from interp_embed.analysis.retrieval.hits import (
     N_RERANKED,
     feature_matches,
@@ -22,9 +20,9 @@ from interp_embed.analysis.retrieval.hits import (
 from interp_embed.analysis.retrieval.label_search import LabelIndex
 from interp_embed.analysis.retrieval.postings import Column, ScaledColumns, matrix_column
 from interp_embed.analysis.retrieval.questions import as_model
-from interp_embed.analysis.retrieval.ranking import DEPTH, NotApplicableError, Ranking
+from interp_embed.analysis.retrieval.rankers import Rankers, text_of
+from interp_embed.analysis.retrieval.ranking import DEPTH, Ranking
 from interp_embed.analysis.retrieval.result import (
-    RANKERS,
     FeatureMatch,
     Ranker,
     SearchHit,
@@ -32,7 +30,7 @@ from interp_embed.analysis.retrieval.result import (
     Span,
 )
 from interp_embed.analysis.retrieval.words import stem_spans
-from interp_embed.embedders import Embedder, embed_documents
+from interp_embed.embedders import Embedder
 from interp_embed.errors import InputError
 from interp_embed.interpret import LLMLike
 
@@ -83,20 +81,22 @@ class Searcher:
         """
         if len(texts) == 0:
             raise InputError("there are no documents to search")
-        self.texts = texts
-        self.embedder = embedder
-        self._columns = _columns(activations, column, n_features, len(texts))
-        self._labels: LabelIndex | None = None
+        index: LabelIndex | None = None
         if isinstance(labels, LabelIndex):
-            self._labels = labels
+            index = labels
         elif labels:
-            self._labels = LabelIndex(labels, embedder=embedder, progress=progress)
+            index = LabelIndex(labels, embedder=embedder, progress=progress)
+        self._rankers = Rankers(
+            texts,
+            columns=_columns(activations, column, n_features, len(texts)),
+            labels=index,
+            vectors=vectors,
+            embedder=embedder,
+            words=words,
+            progress=progress,
+        )
         self._locate = locate
         self._rows = rows
-        self._progress = progress
-        self._dense = None if vectors is None else DenseVectors(vectors, len(texts))
-        self._use_words = words
-        self._words: BM25Index | None = None
 
     @classmethod
     def of(
@@ -126,23 +126,19 @@ class Searcher:
         return len(self.texts)
 
     @property
-    def labels(self) -> LabelIndex:
-        """The labels, searchable.
+    def texts(self) -> Sequence[str]:
+        """The documents."""
+        return self._rankers.texts
 
-        Raises:
-            InputError: The features have none.
-        """
-        return LabelIndex({}) if self._labels is None else self._labels
+    @property
+    def labels(self) -> LabelIndex:
+        """The labels, searchable; an index of none where the features have none."""
+        return self._rankers.labels
 
     @property
     def available(self) -> tuple[Ranker, ...]:
         """The rankings there are."""
-        has = (
-            self._columns is not None,
-            self.embedder is not None,
-            self._use_words,
-        )
-        return tuple(ranker for ranker, there in zip(RANKERS, has, strict=True) if there)
+        return self._rankers.available
 
     def search(
         self,
@@ -178,22 +174,23 @@ class Searcher:
 
         Source: Jiang et al. 2025 (arXiv 2512.10092), property-based retrieval.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, but got {k}")
+        for name, value in (("k", k), ("depth", depth)):
+            if value < 1:
+                raise InputError(f"{name} must be at least 1, but got {value}")
         ranking = self.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
         model = as_model(llm) if rerank else None
         wanted = k if model is None else max(k, N_RERANKED)
         fused = ranking.fused(depth=max(depth, wanted))
         first = first_documents(fused, wanted)
-        hits = self._hits(first, fused, ranking, _text(query))
+        hits = self._hits(first, fused, ranking, text_of(query))
         note = "" if ranking.features is None else ranking.features.note
         notes, reranked_by = (*(note,) * bool(note), *ranking.notes), ""
-        if model is not None and len(hits) > 1 and _text(query):
-            hits, why_not = rerank_hits(hits, _text(query), model)
+        if model is not None and len(hits) > 1 and text_of(query):
+            hits, why_not = rerank_hits(hits, text_of(query), model)
             reranked_by = "" if why_not else model.model
             notes += (f"{model.model} did not order the hits: {why_not}.",) * bool(why_not)
         return SearchResult(
-            query=_text(query),
+            query=text_of(query),
             features=ranking.features,
             hits=hits[:k],
             n_documents=len(self),
@@ -216,99 +213,7 @@ class Searcher:
         Raises:
             InputError: As there.
         """
-        text = _text(query)
-        if not isinstance(query, FeatureQuery) and not any(map(str.isalnum, text)):
-            raise InputError(f"the query is empty: {query!r}; say what to look for")
-        ways = self._ways(use)
-        scores: dict[Ranker, NDArray[np.float32]] = {}
-        notes: list[str] = []
-        features: FeatureQuery | None = None
-        for way in ways:
-            try:
-                if way == "features":
-                    features = self._query(query, keep=keep, temperature=temperature, llm=llm)
-                    scores[way] = self._by_features(features)
-                elif way == "meaning":
-                    scores[way] = self._by_meaning(text)
-                else:
-                    scores[way] = self._by_words(text)
-            except NotApplicableError as error:
-                if use is not None or len(ways) == 1:
-                    raise InputError(str(error)) from error
-                notes.append(f"Not ranked by {way}: {error}.")
-        if not scores:
-            raise InputError("; ".join(notes))
-        return Ranking(scores, features, tuple(notes))
-
-    def _ways(self, use: Sequence[Ranker] | None) -> tuple[Ranker, ...]:
-        if isinstance(use, str):
-            raise InputError(f"use must be several rankings, but is one string; give [{use!r}]")
-        ways = self.available if use is None else tuple(dict.fromkeys(use))
-        missing = {
-            "features": "there are no activations",
-            "meaning": "there is no embedder; give one",
-            "words": "it was turned off (words=False)",
-        }
-        for way in ways:
-            if way not in RANKERS:
-                raise InputError(f"there is no ranking {way!r}; use {', '.join(RANKERS)}")
-            if way not in self.available:
-                raise InputError(f"documents cannot be ranked by {way}: {missing[way]}")
-        if not ways:
-            raise InputError(
-                "there is nothing to rank by; give activations, an embedder or words=True"
-            )
-        return ways
-
-    def _query(
-        self,
-        query: str | FeatureQuery,
-        *,
-        keep: int,
-        temperature: float,
-        llm: LLMLike | None,
-    ) -> FeatureQuery:
-        """Return the features that stand for a query."""
-        assert self._columns is not None  # noqa: S101 - it is available
-        if isinstance(query, FeatureQuery):
-            found = query
-        else:
-            for name, value in (("keep", keep), ("temperature", temperature)):
-                if not (math.isfinite(value) and value > 0):
-                    raise InputError(f"{name} must be above 0, but got {value}")
-            try:
-                found = find_features(
-                    query, self.labels, keep=keep, temperature=temperature, llm=llm
-                )
-            except InputError as error:  # no label, or none that matches
-                raise NotApplicableError(str(error)) from error
-        found.check_features(self._columns.n_features)
-        return found
-
-    def _by_features(self, query: FeatureQuery) -> NDArray[np.float32]:
-        assert self._columns is not None  # noqa: S101
-        return _matched(self._columns.sum(query.features, query.weights))
-
-    def _by_meaning(self, text: str) -> NDArray[np.float32]:
-        assert self.embedder is not None  # noqa: S101
-        if not text:
-            raise NotApplicableError("the query is features without a text")
-        if self._dense is None:
-            vectors = embed_documents(self.texts, self.embedder, progress=self._progress)
-            self._dense = DenseVectors(vectors, len(self))
-        vector = embed_documents([text], self.embedder, cache=None, progress=False)[0]
-        return self._dense.scores(vector)
-
-    def _by_words(self, text: str) -> NDArray[np.float32]:
-        if not text:
-            raise NotApplicableError("the query is features without a text")
-        try:
-            query_stems(text)
-        except InputError as error:
-            raise NotApplicableError(str(error)) from error
-        if self._words is None:
-            self._words = BM25Index(self.texts, progress=self._progress)
-        return _matched(self._words.scores(text))
+        return self._rankers.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
 
     def _hits(
         self,
@@ -318,8 +223,9 @@ class Searcher:
         text: str,
     ) -> tuple[SearchHit, ...]:
         matches: list[tuple[FeatureMatch, ...]] = [()] * len(first)
-        if ranking.features is not None and self._columns is not None:
-            matches = feature_matches(self._columns, ranking.features, first, self._spans)
+        columns = self._rankers.columns
+        if ranking.features is not None and columns is not None:
+            matches = feature_matches(columns, ranking.features, first, self._spans)
         ranks = {way: ranks_of(scores, first) for way, scores in ranking.scores.items()}
         stems = frozenset(query_stems(text)) if "words" in ranking.scores else frozenset()
         return tuple(
@@ -344,15 +250,6 @@ class Searcher:
 
     def _position(self, row: int) -> int:
         return row if self._rows is None else int(self._rows[row])
-
-
-def _text(query: str | FeatureQuery) -> str:
-    return query.text if isinstance(query, FeatureQuery) else query
-
-
-def _matched(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the scores with those of documents without a match, which are 0, as -inf."""
-    return np.where(scores > 0, scores, np.float32(-np.inf))
 
 
 def _columns(

@@ -1,5 +1,6 @@
 """Words as they are searched: case folded, cut to their stems, those that say nothing left out."""
 
+import unicodedata
 from functools import lru_cache
 
 from interp_embed.interpret.words import Term, informative_terms, iter_terms
@@ -50,9 +51,16 @@ def search_stems(text: str) -> list[str]:
     >>> search_stems("Mentions the waiting, and waited!")
     ['wait', 'wait']
     """
-    return [
-        stem(word) for word in informative_terms(text) if " " not in word and word not in _GENERIC
-    ]
+    terms = informative_terms(composed(text))
+    return [stem(word) for word in terms if " " not in word and word not in _GENERIC]
+
+
+def composed(text: str) -> str:
+    """Return the text case folded, letters joined with their marks where there is such a character.
+
+    A word is then the same however its letters are stored: "e" and an accent, or "é".
+    """
+    return unicodedata.normalize("NFC", text.casefold())
 
 
 def stem_spans(text: str, stems: frozenset[str]) -> tuple[tuple[int, int], ...]:
