@@ -444,6 +444,17 @@ def test_what_the_decade_explains_is_no_difference_within_decades():
     assert "compared 1190 of 1200 documents, within 2 strata" in held.summary().casefold()
 
 
+def test_the_lengths_told_are_those_of_all_documents_whatever_is_held_fixed():
+    decades = [["60s"] * 30 + ["90s"] * 10, ["60s"] * 10 + ["90s"] * 30]
+    tokens = [np.where(np.array(side) == "60s", 20, 10) + np.arange(40) % 2 for side in decades]
+    first, second = (encode(np.ones((40, 1)), n_tokens=side) for side in tokens)
+
+    found = diff_groups(first, second, strata_first=decades[0], strata_second=decades[1])
+
+    assert found.tokens == (pytest.approx(18.0), pytest.approx(13.0))
+    assert found.length.value == pytest.approx(5.0)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
