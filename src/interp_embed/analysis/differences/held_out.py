@@ -125,8 +125,9 @@ def measure_coverage(
 ) -> Estimate:
     """Return the share of a side's documents that have one of the named concepts.
 
-    Of pairs: that have one which the other document has not. Documents without a yes and with a
-    missing verdict are left out.
+    Of pairs: that have one which the other document has not. Documents (pairs) with a missing
+    verdict on any of them are left out, even where another is a yes: without those that have none
+    alone, the rest would seem covered the more, the more verdicts are missing.
 
     Args:
         verdicts: As for ``verify_concepts``.
@@ -143,12 +144,11 @@ def measure_coverage(
         own, other = other, own
     if not columns:
         return Estimate(_NAN, _NAN, _NAN, _NAN, len(own))
-    yes, unknown = own == 1, np.isnan(own)
+    yes, missing = own == 1, np.isnan(own)
     if sides.paired:
-        yes, unknown = yes & (other == 0), (unknown & (other != 1)) | (np.isnan(other) & (own == 1))
-    has = yes.any(axis=1)
-    known = has | ~unknown.any(axis=1)
-    return share_estimate(int(has.sum()), int(known.sum()))
+        yes, missing = yes & (other == 0), missing | np.isnan(other)
+    known = ~missing.any(axis=1)
+    return share_estimate(int(yes[known].any(axis=1).sum()), int(known.sum()))
 
 
 def share_estimate(hits: int, n: int) -> Estimate:
