@@ -185,7 +185,8 @@ def test_what_is_held_fixed_is_a_column(dataset):
     within = dataset.diff(by="half", within="side")
 
     assert len(within.to_frame()) > 0
-    with pytest.raises(InputError, match="leave it or verify= out"):
-        dataset.diff(by="half", within="side", verify="words")
+    verified = dataset.diff(by="half", within="side", verify="words")
+    assert "within 2 strata" in verified.summary()
+    assert verified.verified is not None
     with pytest.raises(InputError, match="one data set at a time"):
         dataset.diff({"other": dataset}, group_by="side")

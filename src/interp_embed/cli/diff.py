@@ -136,8 +136,6 @@ def command(
         )
     ):
         raise InputError(f"{given} compares two groups: name one B only")
-    if within is not None and (verify != "none" or with_llm):
-        raise InputError("--within holds features fixed only: leave out --verify and --llm")
     check_level(level)
     sources = find_sources([one, *others], encoding)
     named_columns = {"--by": by, "--pair-by": pair_by, "--group-by": group_by, "--within": within}
@@ -150,7 +148,7 @@ def command(
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
-        "match_length": match_length, "firing": firing_of(firing),
+        "within": within, "match_length": match_length, "firing": firing_of(firing),
         "min_support": min_support, "level": level, "correction": correction, "k": k,
         "baseline": baseline, "seed": seed,
     }  # fmt: skip
@@ -169,8 +167,7 @@ def command(
     if asked is not None and asked.dry_run:
         asked.tell(target.estimate_diff(rest[0] if rest else None, **arguments))
         return
-    arguments |= {"within": within, "against": against}
-    found = target.diff(other, **arguments)
+    found = target.diff(other, **arguments | {"against": against})
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
     shown = leading_features(found.to_frame()) if result.out is not None else []

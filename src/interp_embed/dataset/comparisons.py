@@ -85,7 +85,7 @@ class Comparisons:
             pair_by: Column that tells which documents answer the same prompt: paired tests.
             group_by: Column with authors, parents or the like, whose documents are not independent.
             within: Column that is held fixed, such as the decade: documents of one value are
-                compared with each other.
+                compared with each other, those searched and those held out.
             against: Of one with many: ``every`` other, ``any`` of them on the same prompt, or all
                 ``pooled``.
             match_length: Compare documents of like length.
@@ -124,8 +124,6 @@ class Comparisons:
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
-        if reading is not None and within is not None:
-            raise InputError("within= holds features fixed only: leave it or verify= out")
         sides = self._two_sides(other, by, (first, second), names, firing)
         settings |= columns.of(sides)
         if reading is None:
@@ -152,6 +150,7 @@ class Comparisons:
         names: tuple[str, str] = ("first", "second"),
         pair_by: str | None = None,
         group_by: str | None = None,
+        within: str | None = None,
         match_length: bool = False,
         firing: Firing | None = None,
         min_support: int = 10,
@@ -176,6 +175,7 @@ class Comparisons:
             names: What two data sets are called.
             pair_by: Column of the pairs.
             group_by: Column of documents that are not independent.
+            within: Column that is held fixed.
             match_length: Compare documents of like length.
             firing: When a feature counts as firing.
             min_support: Of features tested.
@@ -205,7 +205,7 @@ class Comparisons:
             llm=reading.roles,
             settings=VerifySettings(k=k, baseline=baseline),
             seed=seed,
-            **_Columns(pair_by, group_by).of(sides),
+            **_Columns(pair_by, group_by, within).of(sides),
         )
 
     def trend(

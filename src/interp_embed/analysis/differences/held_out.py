@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from interp_embed.analysis.differences.rate_comparison import (
     CORRECTIONS,
     RateComparison,
+    can_compare,
     compare_rates,
 )
 from interp_embed.analysis.differences.sides import Sides
@@ -92,8 +93,8 @@ def _test(first: NDArray[np.float32], second: NDArray[np.float32], sides: Sides)
     kept = sides.keep(*known)
     n_compared = len(sides.rows_first) + len(sides.rows_second)
     n_missing = n_compared - len(kept.rows_first) - len(kept.rows_second)
-    n = len(kept.rows_first) + (0 if sides.paired else len(kept.rows_second))
-    if not len(kept.rows_first) or not len(kept.rows_second):
+    if not can_compare(kept):
+        n = len(kept.rows_first) + (0 if sides.paired else len(kept.rows_second))
         return _Tested(Estimate(_NAN, _NAN, _NAN, _NAN, n), _NAN, _NAN, n_missing)
     rates = compare_rates(
         replace(
@@ -103,13 +104,14 @@ def _test(first: NDArray[np.float32], second: NDArray[np.float32], sides: Sides)
         )
     )
     return _Tested(
-        _estimate(rates, n), float(rates.rate_first[0]), float(rates.rate_second[0]), n_missing
+        _estimate(rates), float(rates.rate_first[0]), float(rates.rate_second[0]), n_missing
     )
 
 
-def _estimate(rates: RateComparison, n: int) -> Estimate:
+def _estimate(rates: RateComparison) -> Estimate:
     p = float(rates.p[0]) if rates.support[0] >= _MIN_PRESENT else _NAN
-    return Estimate(float(rates.difference[0]), float(rates.low[0]), float(rates.high[0]), p, n)
+    value, low, high = (float(part[0]) for part in (rates.difference, rates.low, rates.high))
+    return Estimate(value, low, high, p, int(rates.n[0]))
 
 
 def _column(verdicts: NDArray[np.float32]) -> csr_matrix:
