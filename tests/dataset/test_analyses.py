@@ -1,5 +1,7 @@
 """The analyses as methods of a data set, on planted reviews: what is loaded, chosen and kept."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,19 @@ def test_a_trend_over_years_has_a_rate_for_each(dataset):
     assert len(trend.to_frame()) > 0
     with pytest.raises(InputError, match="no column 'yaer'"):
         dataset.trend("yaer")
+
+
+def test_the_order_of_categories_and_dates_is_that_of_the_trend(table, tmp_path):
+    stages = pd.Categorical(np.resize(["start", "middle", "end"], N), ["start", "middle", "end"])
+    table = table.assign(
+        stage=stages.as_ordered(), day=[date(2020 + i % 3, 1, 1) for i in range(N)]
+    )
+    made = Dataset(
+        table, EmbeddingSAE(16, embedder="tfidf"), save_path=tmp_path / "o", progress=False
+    )
+
+    assert made.trend("stage").level_names == ("start", "middle", "end")
+    assert made.trend("day").level_names == ("2020-01-01", "2021-01-01", "2022-01-01")
 
 
 def test_pairs_of_features_and_of_two_texts_of_the_same_documents(dataset):

@@ -28,6 +28,7 @@ from interp_embed.dataset.sides import (
     column_of,
     load_documents,
     load_together,
+    series_of,
     source_of,
     split_by,
     stored_counts,
@@ -238,7 +239,7 @@ class Comparisons:
         documents = load_documents(source_of(self), firing=firing)
         return trend_groups(
             documents,
-            column_of(documents, by, purpose="the ordered groups"),
+            series_of(documents, by, purpose="the ordered groups"),
             order=order,
             groups=column_of(documents, group_by, purpose="the groups that are not independent"),
             min_support=min_support,

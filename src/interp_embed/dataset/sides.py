@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from interp_embed.analysis import EncodedDocuments
@@ -84,12 +85,15 @@ def load_together(
     }
 
 
-def column_of(documents: EncodedDocuments, name: str | None, *, purpose: str) -> Any:  # noqa: ANN401
-    """Return a column of the user's table of some documents; None for None."""
-    if name is None:
-        return None
+def series_of(documents: EncodedDocuments, name: str, *, purpose: str) -> "pd.Series[Any]":
+    """Return a column of the user's table of some documents, with the order of its categories."""
     assert documents.metadata is not None  # noqa: S101 - load_entries gives it
-    return require_column(documents.metadata, name, purpose=purpose).to_numpy(dtype=object)
+    return require_column(documents.metadata, name, purpose=purpose)
+
+
+def column_of(documents: EncodedDocuments, name: str | None, *, purpose: str) -> Any:  # noqa: ANN401
+    """Return the values of a column as objects; None for None."""
+    return None if name is None else series_of(documents, name, purpose=purpose).to_numpy(object)
 
 
 @dataclass(frozen=True, slots=True)
