@@ -1,4 +1,5 @@
 import json
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,8 @@ def test_what_rises_falls_or_turns_is_told_apart():
     assert frame.loc[0, "change"] == pytest.approx(0.2, abs=0.07)
     assert frame.loc[0, "low"] < 0.2 < frame.loc[0, "high"]
     assert found.level_names == tuple(map(str, range(2019, 2025)))
+    assert "3 rise and 1 fall, with no turn that could be shown." in found.summary()
+    assert "3 turn: their rates rise between some levels" in found.summary()
 
 
 def test_tests_and_shapes_are_those_of_the_statistics():
@@ -84,6 +87,7 @@ def test_documents_without_a_level_are_left_out_and_counted():
         (["v1", "v2", "v10"], ["v1", "v2", "v10"]),
         (pd.Categorical(["v1", "v2", "v10"], ["v1", "v2", "v10"], ordered=True), None),
         (pd.Series(pd.to_datetime(["2020-01-01", "2020-02-01", "2021-01-01"])), None),
+        ([date(2020, 1, 1), date(2020, 2, 1), date(2021, 1, 1)], None),
         (["1", "2", "10"], None),
     ],
 )
