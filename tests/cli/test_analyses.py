@@ -242,6 +242,14 @@ def test_a_difference_is_printed_with_its_interval(speeches, made_by_hand):
     assert "3 of 8 rows; --csv prints all of them" in result.output
 
 
+def test_only_features_of_the_printed_table_are_said_to_lack_labels(unlabelled):
+    result = run(*_at(A_DIFF, unlabelled))
+
+    assert "1 of 60 features tested differ" in " ".join(result.output.split())
+    assert "1 of these features have no label" in result.output
+    assert result.output.rstrip().endswith("--features 0")
+
+
 def test_what_was_asked_is_handed_on(speeches, made_by_hand):
     run(*_at(A_DIFF, speeches), "--group-by", "speaker", "--match-length", "--verify", "words")
 

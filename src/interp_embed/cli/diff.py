@@ -170,9 +170,11 @@ def command(
     found = target.diff(other, **arguments | {"against": against})
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
-    shown = leading_features(found.to_frame()) if result.out is not None else []
+    frame = found.to_frame()
+    leading = leading_features(frame)
+    shown = leading if result.out is not None else []
     hand_over(found, result, name="diff", evidence=feature_evidence(target, shown))
-    tell_unlabelled(target, found.to_frame()["feature"].tolist(), result)
+    tell_unlabelled(target, leading or frame["feature"].tolist(), result)
 
 
 def _check_groups(

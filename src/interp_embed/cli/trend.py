@@ -83,6 +83,8 @@ def command(
     )
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
-    shown = leading_features(found.to_frame()) if result.out is not None else []
+    frame = found.to_frame()
+    leading = leading_features(frame)
+    shown = leading if result.out is not None else []
     hand_over(found, result, name="trend", evidence=feature_evidence(dataset, shown))
-    tell_unlabelled(dataset, found.to_frame()["feature"].tolist(), result)
+    tell_unlabelled(dataset, leading or frame["feature"].tolist(), result)
