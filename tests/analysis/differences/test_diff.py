@@ -281,6 +281,7 @@ def test_against_every_other_the_nearest_counts():
     assert frame.loc[0, "difference"] == pytest.approx(
         found.rates.rate_first[0] - found.rates.rate_second[0]
     )
+    assert "10.0 tokens and those of the other nearest in length 10.0" in found.summary()
     worst = max(diff_groups(target, other).rates.p[0] for other in others.values())
     assert found.rates.p[0] == pytest.approx(worst)
 
