@@ -1,8 +1,8 @@
 import json
-import re
 
 import numpy as np
 import pytest
+from noted_words import WORDS, answer_about_notes
 from scipy.sparse import csr_matrix
 
 from interp_embed.analysis import EncodedDocuments, VerifySettings, study_difference
@@ -15,7 +15,6 @@ from interp_embed.llm import ScriptedLLM
 from interp_embed.records import Annotations
 from interp_embed.synthetic import CorpusPlan, OracleAnnotator, plant_corpus
 
-WORDS = ("umbrella", "violin", "pepper", "velvet", "ladder", "harbour", "candle", "meadow")
 FIRST = np.array([0.5, 0.5, 0.15, 0.3, 0.3, 0.3, 0.3, 0.3])
 SECOND = np.array([0.2, 0.2, 0.45, 0.3, 0.3, 0.3, 0.3, 0.3])
 
@@ -288,26 +287,7 @@ def test_an_oracle_that_errs_shrinks_the_differences_but_finds_them():
 
 
 def model(request):
-    """Answer as a good language model would: label, read, sum up, propose."""
-    said = request.messages[-1].content
-    if "PROPERTIES:" in said:
-        listed = re.findall(r"(?m)^\d+[.:)] *(.*?) \(A", said)
-        return json.dumps({"concepts": listed[: int(re.search(r"at most (\d+)", said)[1])]})
-    if "GROUP A:" in said:
-        one, other = said.split("GROUP A:")[1].split("GROUP B:")
-        gains = {word: one.count(word) - other.count(word) for word in WORDS}
-        best = sorted(gains, key=lambda word: -gains[word])[:3]
-        return json.dumps({"concepts": [f"mentions a {word}" for word in best]})
-    if "\nTEXT:\n" in said:
-        concepts, text = said.split("\nTEXT:\n")
-        asked = re.findall(r"(?m)^(c\d+): (.*)$", concepts)
-        return json.dumps({key: concept.split()[-1] in text for key, concept in asked})
-    texts = [part for part in re.split(r"(?m)^\d+[.:)] ", said) if "note" in part]
-    half = len(texts) // 2
-    gains = {
-        w: sum(w in t for t in texts[:half]) - sum(w in t for t in texts[half:]) for w in WORDS
-    }
-    return json.dumps({"label": f"mentions a {max(gains, key=gains.__getitem__)}"})
+    return answer_about_notes(request.messages[-1].content)
 
 
 def as_roles(llm):
