@@ -1,7 +1,6 @@
 """What differs between documents of data sets, and what changes over ordered groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -21,17 +20,16 @@ from interp_embed.analysis import (
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.encoded import Firing
-from interp_embed.dataset.groups import choose_groups
 from interp_embed.dataset.labels import LabelBook
 from interp_embed.dataset.sides import (
-    TwoSides,
+    ComparedColumns,
     column_of,
     load_documents,
     load_together,
     series_of,
     source_of,
-    split_by,
     stored_counts,
+    two_sides,
 )
 from interp_embed.dataset.verifying import Verify, reading_of
 from interp_embed.errors import InputError
@@ -119,13 +117,13 @@ class Comparisons:
                 )
             return self._diff_many(other, names[0], pair_by, against, firing, settings)
         reading = reading_of(verify)
-        columns = _Columns(pair_by, group_by, within)
-        is_plain = reading is None and columns == _Columns() and not match_length
+        columns = ComparedColumns(pair_by, group_by, within)
+        is_plain = reading is None and columns == ComparedColumns() and not match_length
         if other is not None and by is None and is_plain and self._any_activation(firing):
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
-        sides = self._two_sides(other, by, (first, second), names, firing)
+        sides = two_sides(self, other, by, (first, second), names, firing)
         settings |= columns.of(sides)
         if reading is None:
             return diff_groups(sides.first, sides.second, names=sides.names, **settings)
@@ -194,7 +192,7 @@ class Comparisons:
             raise InputError(
                 f"verify must be a language model or its name, got {verify!r}: others cost nothing"
             )
-        sides = self._two_sides(other, by, (first, second), names, firing)
+        sides = two_sides(self, other, by, (first, second), names, firing)
         return estimate_difference(
             sides.first,
             sides.second,
@@ -206,7 +204,7 @@ class Comparisons:
             llm=reading.roles,
             settings=VerifySettings(k=k, baseline=baseline),
             seed=seed,
-            **_Columns(pair_by, group_by, within).of(sides),
+            **ComparedColumns(pair_by, group_by, within).of(sides),
         )
 
     def trend(
@@ -267,29 +265,6 @@ class Comparisons:
             **options,
         )
 
-    def _two_sides(
-        self,
-        other: "Comparisons | None",
-        by: str | ArrayLike | None,
-        values: tuple[object, object],
-        names: tuple[str, str],
-        firing: Firing | None,
-    ) -> TwoSides:
-        if (other is None) == (by is None):
-            raise InputError(
-                "say what to compare: another data set, diff(other), or groups of this one, "
-                'diff(by="column"), and not both'
-            )
-        if by is not None:
-            groups = choose_groups(self._contents.frame, by, first=values[0], second=values[1])
-            return split_by(source_of(self), groups, firing=firing)
-        if values != (None, None):
-            raise InputError("first= and second= are values of a column: name it, by=...")
-        assert other is not None  # noqa: S101 - by is None
-        sources = {"first": source_of(self), "second": source_of(other)}
-        loaded = load_together(sources, firing=firing)
-        return TwoSides(loaded["first"], loaded["second"], names)
-
     def _diff_many(
         self,
         others: "Mapping[str, Comparisons]",
@@ -320,26 +295,3 @@ class Comparisons:
         if firing is None:
             return self._binding.is_of_documents()
         return firing == "any" or firing == 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Columns of the user's table that a comparison reads."""
-
-    pairs: str | None = None
-    groups: str | None = None
-    strata: str | None = None
-
-    def of(self, sides: TwoSides) -> dict[str, Any]:
-        """Return their values on both sides, as ``diff_groups`` takes them."""
-        chosen = {
-            "pair": (self.pairs, "the pairs"),
-            "groups": (self.groups, "the groups that are not independent"),
-            "strata": (self.strata, "what is held fixed"),
-        }
-        return {
-            f"{kind}_{side}": column_of(documents, name, purpose=purpose)
-            for kind, (name, purpose) in chosen.items()
-            if name is not None
-            for side, documents in (("first", sides.first), ("second", sides.second))
-        }
