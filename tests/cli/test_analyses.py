@@ -107,6 +107,8 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         ((*A_DIFF[:4], "--first", "Whig", "--second", "Whig"), "name two groups"),
         ((*A_DIFF, "--pair-by", "idd"), "no column 'idd' for --pair-by"),
         ((*A_DIFF, "--group-by", "speakr"), "no column 'speakr' for --group-by.*'speaker'"),
+        ((*A_DIFF, "--within", "year", "--match-length"), "--within goes neither with"),
+        ((*A_DIFF, "--within", "yaer"), "no column 'yaer' for --within.*'year'"),
         ((*A_DIFF, "--level", "5"), "--level must be between 0 and 1"),
         ((*A_DIFF, "--firing", "weak"), "--firing must be any, strong, or"),
         (("diff", "SPEECHES", "SPEECHES"), "is named twice"),

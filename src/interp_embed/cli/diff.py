@@ -123,19 +123,18 @@ def command(
     interp-embed diff answers-a answers-b --llm gpt-5-mini --baseline --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
     _check_groups(one, others, by, first, second)
-    with_llm = options.llm is not None
-    if len(others) > 1 and (
-        given := _first_given(
+    if len(others) > 1:
+        _refuse_many(
             {
                 "--group-by": group_by is not None,
                 "--within": within is not None,
                 "--verify": verify != "none",
                 "--baseline": baseline,
-                "--llm": with_llm,
+                "--llm": options.llm is not None,
             }
         )
-    ):
-        raise InputError(f"{given} compares two groups: name one B only")
+    if within is not None and (pair_by is not None or match_length):
+        raise InputError("--within goes neither with --pair-by nor with --match-length: give one")
     check_level(level)
     sources = find_sources([one, *others], encoding)
     named_columns = {"--by": by, "--pair-by": pair_by, "--group-by": group_by, "--within": within}
@@ -193,9 +192,10 @@ def _check_groups(
         raise InputError(f"--first and --second are both {first!r}: name two groups")
 
 
-def _first_given(options: dict[str, bool]) -> str:
-    """Return the first option that is given; empty if none is."""
-    return next((option for option, is_given in options.items() if is_given), "")
+def _refuse_many(options: dict[str, bool]) -> None:
+    for option, is_given in options.items():
+        if is_given:
+            raise InputError(f"{option} compares two groups: name one B only")
 
 
 def _check_columns(sources: list[DataSource], columns: dict[str, str | None]) -> None:
