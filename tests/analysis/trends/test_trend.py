@@ -115,6 +115,7 @@ def test_many_levels_are_tested_as_they_are_and_shown_joined():
     assert (np.diff(found.levels) > 0).all()
     assert found.sizes.min() > 300
     assert "230 levels are shown" in found.summary()
+    assert f"({found.level_names[0]} … {found.level_names[-1]}, 230 levels" in found.summary()
 
 
 def test_speeches_of_one_author_are_not_many_witnesses():

@@ -123,6 +123,9 @@ class Verification:
         said = [
             f"On {self.n_confirm:,} held-out documents {held} of {len(tested)} differences named "
             f"after features hold ({_share(rate)})."
+            if tested
+            else f"No feature's difference was named, to be tested on the {self.n_confirm:,} "
+            "held-out documents."
         ]
         if self.baseline_rate is not None:
             own = self.of(FROM_MODEL)

@@ -124,11 +124,14 @@ class GroupTrend:
         frame = self.to_frame()
         counts = frame.loc[frame["significant"], "shape"].value_counts()
         n_found, n_turn = int(self.significant.sum()), self.shape.count("not monotone")
+        # The names of joined levels have a "to" of their own.
+        between = "to" if self.n_levels == len(self.level_names) else "…"
+        span = f"{self.level_names[0]} {between} {self.level_names[-1]}"
         said = [
             f"{n_found:,} of {len(frame):,} features tested are associated with the level "
-            f"({self.level_names[0]} to {self.level_names[-1]}, {self.n_levels} levels, {self.n:,} "
-            f"documents; {self.correction} at {self.level:.2g}): {counts.get('rising', 0)} rise "
-            f"and {counts.get('falling', 0)} fall, with no turn that could be shown."
+            f"({span}, {self.n_levels} levels, {self.n:,} documents; {self.correction} at "
+            f"{self.level:.2g}): {counts.get('rising', 0)} rise and {counts.get('falling', 0)} "
+            "fall, with no turn that could be shown."
         ]
         if n_turn:
             said.append(
