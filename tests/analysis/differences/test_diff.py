@@ -381,6 +381,11 @@ TWO_GROUPS = ("groups_first", "groups_second")
             dict(zip(TWO_GROUPS, ([1] * 5, range(2, 7)), strict=True)),
             "5 documents are in 1 group",
         ),
+        (
+            SAME,
+            dict(zip(TWO_GROUPS, ([1] * 5, [1, 2, 3, 4, 5]), strict=True)),
+            "5 documents are in 1 group: .* two on each side",
+        ),
         (SAME, {"min_support": 0}, "min_support must be at least 1, got 0"),
         (SAME, {"level": 1.0}, "level must lie between 0 and 1"),
         (SAME, {"correction": "fdr"}, "correction must be one of bh, by"),

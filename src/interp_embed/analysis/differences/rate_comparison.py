@@ -88,10 +88,7 @@ def can_compare(sides: Sides) -> bool:
         return False
     if sides.strata is not None and not np.intersect1d(*sides.strata).size:
         return False
-    if sides.groups is None:
-        return True
-    groups = np.concatenate(sides.groups)
-    return all(len(np.unique(groups[part])) > 1 for part in _independent_parts(sides))
+    return all(len(np.unique(side)) > 1 for side in sides.groups or ())
 
 
 def counted(sides: Sides) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -199,7 +196,17 @@ def _by_stratum(sides: Sides) -> tuple[list[NDArray[np.int64]], list[NDArray[np.
 
 
 def _compare_clustered(sides: Sides) -> RateComparison:
-    """Return the comparison with uncertainty from how much groups of documents differ."""
+    """Return the comparison with uncertainty from how much groups of documents differ.
+
+    A side of one group would seem certain: it does not differ from its own mean.
+    """
+    for side in sides.groups or ():
+        if len(np.unique(side)) < 2:
+            raise InputError(
+                f"{len(side)} documents are in 1 group: how much groups differ cannot be judged "
+                "from fewer than two on each side; group by something finer, or leave the groups "
+                "out"
+            )
     n_first, n_second = len(sides.rows_first), len(sides.rows_second)
     fires = fires_in_both(sides.first, sides.second, sides.rows_first, sides.rows_second)
     own = sides.weights()
