@@ -144,6 +144,19 @@ def test_a_trend_over_authors_is_found_and_has_a_shape():
     assert found.low[0] < 0.5 < found.high[0]
 
 
+def test_the_change_of_authors_who_are_at_every_level_has_an_interval():
+    rng = np.random.default_rng(10)
+    authors, levels = np.repeat(np.arange(40), 15), np.tile(np.arange(3).repeat(5), 40)
+    fires = rng.random((600, 1)) < (0.1 + 0.8 * (authors % 2) + 0.05 * levels)[:, None]
+
+    alone = trend_groups(encode(fires), levels)
+    within = trend_groups(encode(fires), levels, groups=authors)
+
+    # What an author always does is in both levels, and does not make their difference uncertain.
+    assert within.low[0] < 0.1 < within.high[0]
+    assert within.high[0] - within.low[0] < 1.1 * (alone.high[0] - alone.low[0])
+
+
 def test_levels_of_one_author_leave_the_shape_unclear():
     rng = np.random.default_rng(7)
     levels = np.repeat(np.arange(10), 40)

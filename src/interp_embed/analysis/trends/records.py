@@ -49,8 +49,7 @@ class GroupTrend:
     """Rate at the last level shown less that at the first."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    """95 % interval of ``change``; NaN where the first or last level has a single group, or they
-    share one."""
+    """95 % interval of ``change``; NaN where the first or last level has a single group."""
     support: NDArray[np.int64]
     """Documents in which it fires."""
     labels: Mapping[int, str]
