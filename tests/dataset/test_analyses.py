@@ -93,6 +93,8 @@ def test_differences_are_verified_in_words_on_other_documents(dataset):
         ({}, "say what to compare"),
         ({"by": "half", "first": "wiht"}, "did you mean 'with'"),
         ({"by": "half", "verify": 3}, "verify must be"),
+        ({"by": "half", "baseline": True}, "give verify="),
+        ({"by": "half", "verify": "words", "baseline": True}, "give llm="),
         ({"by": "half", "firing": "often"}, "firing must be"),
         ({"by": "half", "firing": -1.0}, "firing must be"),
     ],

@@ -103,6 +103,8 @@ class Comparisons:
         Raises:
             InputError: The groups cannot be compared; the message says why.
         """
+        if baseline and verify is None:
+            raise InputError("baseline= tests a language model's own proposals: give verify=, too")
         settings: dict[str, Any] = {
             "match_length": match_length,
             "min_support": min_support,
