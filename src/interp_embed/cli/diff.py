@@ -5,15 +5,9 @@ from typing import Any
 
 import click
 
-from interp_embed.cli.data_source import (
-    DataSource,
-    EncodeOptions,
-    encode_options,
-    find_sources,
-    firing_of,
-    firing_option,
-)
+from interp_embed.cli.data_source import DataSource, EncodeOptions, encode_options, find_sources
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
+from interp_embed.cli.option_values import firing_of, firing_option
 from interp_embed.cli.result_options import (
     ResultOptions,
     check_level,

@@ -4,14 +4,8 @@ from pathlib import Path
 
 import click
 
-from interp_embed.cli.data_source import (
-    EncodeOptions,
-    encode_options,
-    find_source,
-    firing_of,
-    firing_option,
-    names_of,
-)
+from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source
+from interp_embed.cli.option_values import firing_of, firing_option, names_of
 from interp_embed.cli.result_options import (
     ResultOptions,
     check_level,
