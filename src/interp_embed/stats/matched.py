@@ -122,7 +122,8 @@ def _test(
     chances_of = cache(_stratum_chances)  # strata and columns of the same counts are many
     for column in np.flatnonzero(small):
         margins = zip(hits[:, column].tolist(), m[:, 0].tolist(), total[:, 0].tolist(), strict=True)
-        chances = reduce(np.convolve, (chances_of(*margin) for margin in margins))
+        uncertain = [one for one in (chances_of(*margin) for margin in margins) if len(one) > 1]
+        chances = reduce(np.convolve, uncertain, np.ones(1))
         limit = chances[int(a[:, column].sum() - least[column])] * (1.0 + _SLACK)
         p[column] = np.clip(chances[chances <= limit].sum(), _SMALLEST, 1.0)
     return p, np.where(small, "exact", "cmh")
