@@ -107,6 +107,8 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         ((*A_DIFF[:4], "--first", "Whig", "--second", "Whig"), "name two groups"),
         ((*A_DIFF, "--pair-by", "idd"), "no column 'idd' for --pair-by"),
         ((*A_DIFF, "--group-by", "speakr"), "no column 'speakr' for --group-by.*'speaker'"),
+        ((*A_DIFF, "--within", "year", "--match-length"), "--within goes neither with"),
+        ((*A_DIFF, "--within", "yaer"), "no column 'yaer' for --within.*'year'"),
         ((*A_DIFF, "--level", "5"), "--level must be between 0 and 1"),
         ((*A_DIFF, "--firing", "weak"), "--firing must be any, strong, or"),
         (("diff", "SPEECHES", "SPEECHES"), "is named twice"),
@@ -240,6 +242,14 @@ def test_a_difference_is_printed_with_its_interval(speeches, made_by_hand):
     assert "On held-out documents" in result.output
     assert re.search(r"mentions .shall.*\+22.8 \[\+16.8, \+28.8\].*51 %", result.output)
     assert "3 of 8 rows; --csv prints all of them" in result.output
+
+
+def test_only_features_of_the_printed_table_are_said_to_lack_labels(unlabelled):
+    result = run(*_at(A_DIFF, unlabelled))
+
+    assert "1 of 60 features tested differ" in " ".join(result.output.split())
+    assert "1 of these features have no label" in result.output
+    assert result.output.rstrip().endswith("--features 0")
 
 
 def test_what_was_asked_is_handed_on(speeches, made_by_hand):

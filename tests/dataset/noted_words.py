@@ -20,7 +20,8 @@ def write_notes(folder, *, n=120, labels=None, rates=(NEW, OLD)):
     rng = np.random.default_rng(0)
     truth = np.concatenate([rng.random((n, len(WORDS))) < side for side in rates])
     texts = [f"note {i} " + " ".join(np.array(WORDS)[has]) for i, has in enumerate(truth)]
-    frame = pd.DataFrame({"text": texts, "side": np.repeat(["new", "old"], n)})
+    half = np.arange(2 * n) % 2
+    frame = pd.DataFrame({"text": texts, "side": np.repeat(["new", "old"], n), "half": half})
     header = Header(
         n_documents=2 * n, n_features=len(WORDS), rows_per_shard=2 * n, text_field="text",
         documents_digest=documents_digest(texts), tokens="none",

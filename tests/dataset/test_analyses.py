@@ -1,5 +1,7 @@
 """The analyses as methods of a data set, on planted reviews: what is loaded, chosen and kept."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,6 +93,8 @@ def test_differences_are_verified_in_words_on_other_documents(dataset):
         ({}, "say what to compare"),
         ({"by": "half", "first": "wiht"}, "did you mean 'with'"),
         ({"by": "half", "verify": 3}, "verify must be"),
+        ({"by": "half", "baseline": True}, "give verify="),
+        ({"by": "half", "verify": "words", "baseline": True}, "give llm="),
         ({"by": "half", "firing": "often"}, "firing must be"),
         ({"by": "half", "firing": -1.0}, "firing must be"),
     ],
@@ -115,6 +119,19 @@ def test_a_trend_over_years_has_a_rate_for_each(dataset):
     assert len(trend.to_frame()) > 0
     with pytest.raises(InputError, match="no column 'yaer'"):
         dataset.trend("yaer")
+
+
+def test_the_order_of_categories_and_dates_is_that_of_the_trend(table, tmp_path):
+    stages = pd.Categorical(np.resize(["start", "middle", "end"], N), ["start", "middle", "end"])
+    table = table.assign(
+        stage=stages.as_ordered(), day=[date(2020 + i % 3, 1, 1) for i in range(N)]
+    )
+    made = Dataset(
+        table, EmbeddingSAE(16, embedder="tfidf"), save_path=tmp_path / "o", progress=False
+    )
+
+    assert made.trend("stage").level_names == ("start", "middle", "end")
+    assert made.trend("day").level_names == ("2020-01-01", "2021-01-01", "2022-01-01")
 
 
 def test_pairs_of_features_and_of_two_texts_of_the_same_documents(dataset):
@@ -185,7 +202,8 @@ def test_what_is_held_fixed_is_a_column(dataset):
     within = dataset.diff(by="half", within="side")
 
     assert len(within.to_frame()) > 0
-    with pytest.raises(InputError, match="leave it or verify= out"):
-        dataset.diff(by="half", within="side", verify="words")
+    verified = dataset.diff(by="half", within="side", verify="words")
+    assert "within 2 strata" in verified.summary()
+    assert verified.verified is not None
     with pytest.raises(InputError, match="one data set at a time"):
         dataset.diff({"other": dataset}, group_by="side")

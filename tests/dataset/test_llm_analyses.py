@@ -92,6 +92,18 @@ def test_two_data_sets_are_estimated_like_groups_of_one(notes, tmp_path):
     assert apart.calls == together.calls
 
 
+def test_a_comparison_within_a_column_is_foreseen_and_made_alike(notes):
+    llm = model()
+    options = SIDES | {"k": 3, "within": "half"}
+
+    foreseen = notes.estimate_diff(**options, verify=llm)
+    found = notes.diff(**options, verify=llm)
+
+    assert 0.9 * foreseen.calls <= len(llm.requests) <= foreseen.calls
+    assert "strata" in found.rates.method
+    assert {one.concept.split()[-1] for one in found.verified.concepts if one.holds} == DIFFERENT
+
+
 @pytest.mark.parametrize("verify", ["words", None, 3])
 def test_only_what_is_paid_for_is_estimated(notes, verify):
     with pytest.raises(InputError, match="verify must be"):

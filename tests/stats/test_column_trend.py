@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.stats import hypergeom
 
 from interp_embed.errors import InputError
 from interp_embed.stats import (
@@ -43,6 +44,33 @@ def test_many_columns_at_once_equal_one_at_a_time():
         assert (found.share[column], found.tau[column], found.p[column]) == pytest.approx(
             (one.share, one.tau, one.p)
         )
+
+
+@pytest.mark.parametrize("sizes", [[5_000, 100, 80], [20, 2_000, 20], [2_000, 50]])
+def test_few_hits_beside_one_large_level_do_not_seem_certain(sizes):
+    # By the normal distribution 4e-3 of 30 hits at random have p <= .0001, and more of 10.
+    rng = np.random.default_rng(2)
+    for n_hits in (1, 10, 30, 100):
+        hits = rng.multivariate_hypergeometric(sizes, n_hits, 100_000).T
+
+        found = column_trends(hits, sizes)
+
+        assert "saddlepoint" in found.method
+        for p in (0.05, 1e-2, 1e-3):
+            assert (found.p <= p).mean() <= 2 * p
+        assert (found.p <= 1e-4).mean() <= 4e-4
+
+
+def test_of_two_levels_the_tail_is_of_the_size_of_the_hypergeometric_ones():
+    counts = np.arange(3, 9)
+
+    found = column_trends(np.stack([10 - counts, counts]), [2_000, 50])
+
+    tail = hypergeom(2_050, 10, 50)
+    exact = 2 * (tail.sf(counts) + tail.pmf(counts) / 2)
+    # Of eight hits where .24 are expected the normal distribution says 1e-57.
+    assert np.log10(found.p) == pytest.approx(np.log10(exact), abs=0.5)
+    assert exact[-1] > 1e-12
 
 
 def test_columns_that_never_or_always_hold_have_no_trend():

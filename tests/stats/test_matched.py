@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from interp_embed.errors import InputError
@@ -27,6 +28,43 @@ def test_the_test_is_statsmodels_cochran_mantel_haenszel():
 
     expected = StratifiedTable(tables).test_null_odds(correction=False).pvalue
     assert found.p == pytest.approx([expected])
+
+
+def test_small_counts_are_tested_exactly_given_the_margins():
+    # Both hits of each stratum are in its 2 first documents of 8: (1/28)^2, and nothing is rarer.
+    found = stratified_rate_differences([[2], [2]], [[0], [0]], n_first=[2, 2], n_second=[6, 6])
+
+    assert found.test.tolist() == ["exact"]
+    assert found.p == pytest.approx([1 / 28**2])
+
+
+def test_in_one_stratum_the_exact_test_is_fishers():
+    hits = np.arange(8)
+    found = stratified_rate_differences(hits[None], 7 - hits[None], n_first=[20], n_second=[300])
+
+    expected = [fisher_exact([[a, 20 - a], [7 - a, 293 + a]]).pvalue for a in hits.tolist()]
+    assert found.p == pytest.approx(expected)
+
+
+def test_rare_properties_of_groups_of_unequal_size_do_not_seem_certain():
+    # Ten hits in each stratum of 20 and 1,000 documents: of 20, .4 are expected in the first.
+    rng = np.random.default_rng(2)
+    first = rng.multivariate_hypergeometric([20, 1_000], 10, (2, 40_000))[..., 0]
+
+    found = stratified_rate_differences(first, 10 - first, n_first=[20] * 2, n_second=[1_000] * 2)
+
+    assert (found.p <= 0.05).mean() <= 0.05
+    assert (found.p <= 1e-3).mean() <= 1e-3
+
+
+def test_what_all_have_in_one_stratum_and_none_in_the_other_is_not_certain():
+    found = stratified_rate_differences(
+        [[10], [0]], [[10], [0]], n_first=[10, 10], n_second=[10, 10]
+    )
+
+    assert (found.value[0], found.p[0]) == (0.0, 1.0)
+    assert found.low[0] < -0.1
+    assert found.high[0] > 0.1
 
 
 def test_what_length_explains_is_no_difference_within_strata_of_length():

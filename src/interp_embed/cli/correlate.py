@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interp_embed.cli.data_source import (
-    EncodeOptions,
-    encode_options,
-    find_sources,
-    firing_of,
-    firing_option,
-    names_of,
-)
+from interp_embed.cli.data_source import EncodeOptions, encode_options, find_sources
+from interp_embed.cli.option_values import firing_of, firing_option, names_of
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
 from interp_embed.errors import InputError
 

@@ -5,15 +5,9 @@ from typing import Any
 
 import click
 
-from interp_embed.cli.data_source import (
-    DataSource,
-    EncodeOptions,
-    encode_options,
-    find_sources,
-    firing_of,
-    firing_option,
-)
+from interp_embed.cli.data_source import DataSource, EncodeOptions, encode_options, find_sources
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
+from interp_embed.cli.option_values import firing_of, firing_option
 from interp_embed.cli.result_options import (
     ResultOptions,
     check_level,
@@ -123,21 +117,18 @@ def command(
     interp-embed diff answers-a answers-b --llm gpt-5-mini --baseline --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
     _check_groups(one, others, by, first, second)
-    with_llm = options.llm is not None
-    if len(others) > 1 and (
-        given := _first_given(
+    if len(others) > 1:
+        _refuse_many(
             {
                 "--group-by": group_by is not None,
                 "--within": within is not None,
                 "--verify": verify != "none",
                 "--baseline": baseline,
-                "--llm": with_llm,
+                "--llm": options.llm is not None,
             }
         )
-    ):
-        raise InputError(f"{given} compares two groups: name one B only")
-    if within is not None and (verify != "none" or with_llm):
-        raise InputError("--within holds features fixed only: leave out --verify and --llm")
+    if within is not None and (pair_by is not None or match_length):
+        raise InputError("--within goes neither with --pair-by nor with --match-length: give one")
     check_level(level)
     sources = find_sources([one, *others], encoding)
     named_columns = {"--by": by, "--pair-by": pair_by, "--group-by": group_by, "--within": within}
@@ -150,7 +141,7 @@ def command(
         raise InputError("--baseline needs --llm MODEL: it is what the model finds by itself")
     arguments: dict[str, Any] = {
         "by": by, "first": first, "second": second, "pair_by": pair_by, "group_by": group_by,
-        "match_length": match_length, "firing": firing_of(firing),
+        "within": within, "match_length": match_length, "firing": firing_of(firing),
         "min_support": min_support, "level": level, "correction": correction, "k": k,
         "baseline": baseline, "seed": seed,
     }  # fmt: skip
@@ -169,13 +160,14 @@ def command(
     if asked is not None and asked.dry_run:
         asked.tell(target.estimate_diff(rest[0] if rest else None, **arguments))
         return
-    arguments |= {"within": within, "against": against}
-    found = target.diff(other, **arguments)
+    found = target.diff(other, **arguments | {"against": against})
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
-    shown = leading_features(found.to_frame()) if result.out is not None else []
+    frame = found.to_frame()
+    leading = leading_features(frame)
+    shown = leading if result.out is not None else []
     hand_over(found, result, name="diff", evidence=feature_evidence(target, shown))
-    tell_unlabelled(target, found.to_frame()["feature"].tolist(), result)
+    tell_unlabelled(target, leading or frame["feature"].tolist(), result)
 
 
 def _check_groups(
@@ -194,9 +186,10 @@ def _check_groups(
         raise InputError(f"--first and --second are both {first!r}: name two groups")
 
 
-def _first_given(options: dict[str, bool]) -> str:
-    """Return the first option that is given; empty if none is."""
-    return next((option for option, is_given in options.items() if is_given), "")
+def _refuse_many(options: dict[str, bool]) -> None:
+    for option, is_given in options.items():
+        if is_given:
+            raise InputError(f"{option} compares two groups: name one B only")
 
 
 def _check_columns(sources: list[DataSource], columns: dict[str, str | None]) -> None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interp_embed.cli.data_source import DataSource, numbers_of
+from interp_embed.cli.data_source import DataSource
 from interp_embed.cli.grouped import grouped_options
+from interp_embed.cli.option_values import numbers_of
 from interp_embed.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source, names_of
+from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
+from interp_embed.cli.option_values import names_of
 from interp_embed.cli.query_options import QueryOptions, query_options
 from interp_embed.cli.result_options import ResultOptions, hand_over, result_options
 from interp_embed.errors import InputError

@@ -4,14 +4,8 @@ from pathlib import Path
 
 import click
 
-from interp_embed.cli.data_source import (
-    EncodeOptions,
-    encode_options,
-    find_source,
-    firing_of,
-    firing_option,
-    names_of,
-)
+from interp_embed.cli.data_source import EncodeOptions, encode_options, find_source
+from interp_embed.cli.option_values import firing_of, firing_option, names_of
 from interp_embed.cli.result_options import (
     ResultOptions,
     check_level,
@@ -83,6 +77,8 @@ def command(
     )
     from interp_embed.cli.evidence import feature_evidence, leading_features
 
-    shown = leading_features(found.to_frame()) if result.out is not None else []
+    frame = found.to_frame()
+    leading = leading_features(frame)
+    shown = leading if result.out is not None else []
     hand_over(found, result, name="trend", evidence=feature_evidence(dataset, shown))
-    tell_unlabelled(dataset, found.to_frame()["feature"].tolist(), result)
+    tell_unlabelled(dataset, leading or frame["feature"].tolist(), result)

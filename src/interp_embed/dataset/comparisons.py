@@ -1,7 +1,6 @@
 """What differs between documents of data sets, and what changes over ordered groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -21,16 +20,16 @@ from interp_embed.analysis import (
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.encoded import Firing
-from interp_embed.dataset.groups import choose_groups
 from interp_embed.dataset.labels import LabelBook
 from interp_embed.dataset.sides import (
-    TwoSides,
+    ComparedColumns,
     column_of,
     load_documents,
     load_together,
+    series_of,
     source_of,
-    split_by,
     stored_counts,
+    two_sides,
 )
 from interp_embed.dataset.verifying import Verify, reading_of
 from interp_embed.errors import InputError
@@ -85,7 +84,7 @@ class Comparisons:
             pair_by: Column that tells which documents answer the same prompt: paired tests.
             group_by: Column with authors, parents or the like, whose documents are not independent.
             within: Column that is held fixed, such as the decade: documents of one value are
-                compared with each other.
+                compared with each other, those searched and those held out.
             against: Of one with many: ``every`` other, ``any`` of them on the same prompt, or all
                 ``pooled``.
             match_length: Compare documents of like length.
@@ -104,6 +103,8 @@ class Comparisons:
         Raises:
             InputError: The groups cannot be compared; the message says why.
         """
+        if baseline and verify is None:
+            raise InputError("baseline= tests a language model's own proposals: give verify=, too")
         settings: dict[str, Any] = {
             "match_length": match_length,
             "min_support": min_support,
@@ -118,15 +119,13 @@ class Comparisons:
                 )
             return self._diff_many(other, names[0], pair_by, against, firing, settings)
         reading = reading_of(verify)
-        columns = _Columns(pair_by, group_by, within)
-        is_plain = reading is None and columns == _Columns() and not match_length
+        columns = ComparedColumns(pair_by, group_by, within)
+        is_plain = reading is None and columns == ComparedColumns() and not match_length
         if other is not None and by is None and is_plain and self._any_activation(firing):
             found = self._diff_stored(other, names, settings)
             if found is not None:
                 return found
-        if reading is not None and within is not None:
-            raise InputError("within= holds features fixed only: leave it or verify= out")
-        sides = self._two_sides(other, by, (first, second), names, firing)
+        sides = two_sides(self, other, by, (first, second), names, firing)
         settings |= columns.of(sides)
         if reading is None:
             return diff_groups(sides.first, sides.second, names=sides.names, **settings)
@@ -152,6 +151,7 @@ class Comparisons:
         names: tuple[str, str] = ("first", "second"),
         pair_by: str | None = None,
         group_by: str | None = None,
+        within: str | None = None,
         match_length: bool = False,
         firing: Firing | None = None,
         min_support: int = 10,
@@ -176,6 +176,7 @@ class Comparisons:
             names: What two data sets are called.
             pair_by: Column of the pairs.
             group_by: Column of documents that are not independent.
+            within: Column that is held fixed.
             match_length: Compare documents of like length.
             firing: When a feature counts as firing.
             min_support: Of features tested.
@@ -193,7 +194,7 @@ class Comparisons:
             raise InputError(
                 f"verify must be a language model or its name, got {verify!r}: others cost nothing"
             )
-        sides = self._two_sides(other, by, (first, second), names, firing)
+        sides = two_sides(self, other, by, (first, second), names, firing)
         return estimate_difference(
             sides.first,
             sides.second,
@@ -205,7 +206,7 @@ class Comparisons:
             llm=reading.roles,
             settings=VerifySettings(k=k, baseline=baseline),
             seed=seed,
-            **_Columns(pair_by, group_by).of(sides),
+            **ComparedColumns(pair_by, group_by, within).of(sides),
         )
 
     def trend(
@@ -238,7 +239,7 @@ class Comparisons:
         documents = load_documents(source_of(self), firing=firing)
         return trend_groups(
             documents,
-            column_of(documents, by, purpose="the ordered groups"),
+            series_of(documents, by, purpose="the ordered groups"),
             order=order,
             groups=column_of(documents, group_by, purpose="the groups that are not independent"),
             min_support=min_support,
@@ -265,29 +266,6 @@ class Comparisons:
             labels=other._labels.every() | self._labels.every(),
             **options,
         )
-
-    def _two_sides(
-        self,
-        other: "Comparisons | None",
-        by: str | ArrayLike | None,
-        values: tuple[object, object],
-        names: tuple[str, str],
-        firing: Firing | None,
-    ) -> TwoSides:
-        if (other is None) == (by is None):
-            raise InputError(
-                "say what to compare: another data set, diff(other), or groups of this one, "
-                'diff(by="column"), and not both'
-            )
-        if by is not None:
-            groups = choose_groups(self._contents.frame, by, first=values[0], second=values[1])
-            return split_by(source_of(self), groups, firing=firing)
-        if values != (None, None):
-            raise InputError("first= and second= are values of a column: name it, by=...")
-        assert other is not None  # noqa: S101 - by is None
-        sources = {"first": source_of(self), "second": source_of(other)}
-        loaded = load_together(sources, firing=firing)
-        return TwoSides(loaded["first"], loaded["second"], names)
 
     def _diff_many(
         self,
@@ -319,26 +297,3 @@ class Comparisons:
         if firing is None:
             return self._binding.is_of_documents()
         return firing == "any" or firing == 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Columns of the user's table that a comparison reads."""
-
-    pairs: str | None = None
-    groups: str | None = None
-    strata: str | None = None
-
-    def of(self, sides: TwoSides) -> dict[str, Any]:
-        """Return their values on both sides, as ``diff_groups`` takes them."""
-        chosen = {
-            "pair": (self.pairs, "the pairs"),
-            "groups": (self.groups, "the groups that are not independent"),
-            "strata": (self.strata, "what is held fixed"),
-        }
-        return {
-            f"{kind}_{side}": column_of(documents, name, purpose=purpose)
-            for kind, (name, purpose) in chosen.items()
-            if name is not None
-            for side, documents in (("first", sides.first), ("second", sides.second))
-        }

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from interp_embed.analysis import EncodedDocuments
 from interp_embed.dataset.binding import LazyBinding
 from interp_embed.dataset.contents import Contents
 from interp_embed.dataset.encoded import Firing, cuts_for, load_entries
-from interp_embed.dataset.groups import Groups
+from interp_embed.dataset.groups import Groups, choose_groups
 from interp_embed.dataset.labels import LabelBook
 from interp_embed.errors import InputError
 from interp_embed.tables import require_column
@@ -49,6 +50,43 @@ def source_of(dataset: Parts) -> Source:
     return Source(dataset._contents, dataset._labels.every(), dataset._binding.is_of_documents())
 
 
+def two_sides(
+    dataset: Parts,
+    other: Parts | None,
+    by: object,
+    values: tuple[object, object],
+    names: tuple[str, str],
+    firing: Firing | None,
+) -> TwoSides:
+    """Return two groups of documents, of two data sets or of one.
+
+    Args:
+        dataset: The first, or the one that is divided.
+        other: The second; None for groups of the first.
+        by: Name of a column, or a mask; None for two data sets.
+        values: Of the column, one for each group; None as in ``choose_groups``.
+        names: What two data sets are called.
+        firing: When a feature counts as firing.
+
+    Raises:
+        InputError: Both or neither are asked for, or a group has no documents.
+    """
+    if (other is None) == (by is None):
+        raise InputError(
+            "say what to compare: another data set, diff(other), or groups of this one, "
+            'diff(by="column"), and not both'
+        )
+    if by is not None:
+        groups = choose_groups(dataset._contents.frame, by, first=values[0], second=values[1])
+        return split_by(source_of(dataset), groups, firing=firing)
+    if values != (None, None):
+        raise InputError("first= and second= are values of a column: name it, by=...")
+    assert other is not None  # noqa: S101 - by is None
+    sources = {"first": source_of(dataset), "second": source_of(other)}
+    loaded = load_together(sources, firing=firing)
+    return TwoSides(loaded["first"], loaded["second"], names)
+
+
 def split_by(source: Source, groups: Groups, *, firing: Firing | None) -> TwoSides:
     """Return two groups of the documents of one data set."""
     whole = load_documents(source, firing=firing)
@@ -84,12 +122,15 @@ def load_together(
     }
 
 
-def column_of(documents: EncodedDocuments, name: str | None, *, purpose: str) -> Any:  # noqa: ANN401
-    """Return a column of the user's table of some documents; None for None."""
-    if name is None:
-        return None
+def series_of(documents: EncodedDocuments, name: str, *, purpose: str) -> "pd.Series[Any]":
+    """Return a column of the user's table of some documents, with the order of its categories."""
     assert documents.metadata is not None  # noqa: S101 - load_entries gives it
-    return require_column(documents.metadata, name, purpose=purpose).to_numpy(dtype=object)
+    return require_column(documents.metadata, name, purpose=purpose)
+
+
+def column_of(documents: EncodedDocuments, name: str | None, *, purpose: str) -> Any:  # noqa: ANN401
+    """Return the values of a column as objects; None for None."""
+    return None if name is None else series_of(documents, name, purpose=purpose).to_numpy(object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +147,26 @@ def stored_counts(contents: Contents) -> WholeCounts | None:
         return None
     stats, status = contents.store.stats(), contents.store.status()
     return WholeCounts(stats.count, stats.n_documents - status.n_failed)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedColumns:
+    """Columns of the user's table that a comparison reads."""
+
+    pairs: str | None = None
+    groups: str | None = None
+    strata: str | None = None
+
+    def of(self, sides: TwoSides) -> dict[str, Any]:
+        """Return their values on both sides, as ``diff_groups`` takes them."""
+        chosen = {
+            "pair": (self.pairs, "the pairs"),
+            "groups": (self.groups, "the groups that are not independent"),
+            "strata": (self.strata, "what is held fixed"),
+        }
+        return {
+            f"{kind}_{side}": column_of(documents, name, purpose=purpose)
+            for kind, (name, purpose) in chosen.items()
+            if name is not None
+            for side, documents in (("first", sides.first), ("second", sides.second))
+        }

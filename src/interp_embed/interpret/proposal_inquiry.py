@@ -1,7 +1,6 @@
 """One question for concepts that tell two groups of texts apart, asked again where none come."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from interp_embed.interpret.parsing import read_concepts
@@ -9,7 +8,6 @@ from interp_embed.interpret.prompts import Prompt
 from interp_embed.interpret.shown_text import numbered, one_line
 from interp_embed.llm.protocol import Ask
 from interp_embed.llm.records import Answer, Failure, Request
-from interp_embed.records import Json
 
 _TRIES = 3
 _MAX_DOUBLINGS = 2
@@ -32,7 +30,6 @@ class ProposalForm:
     """Concepts asked for."""
     instructions: str = ""
     temperature: float | None = None
-    parameters: Mapping[str, Json] = field(default_factory=dict)
 
     def request(self, *, sample: int = 0, factor: int = 1, halvings: int = 0) -> Request:
         """Return the request.
@@ -42,29 +39,54 @@ class ProposalForm:
             factor: Of the ceiling of the answer.
             halvings: How often the number of texts is halved.
         """
-        return Request(
-            kind=self.prompt.kind,
-            messages=self.prompt.fill(
-                first=numbered(_part(self.first, halvings)),
-                second=numbered(_part(self.second, halvings)),
-                n=str(self.n),
-                instructions=self.instructions,
-            ),
-            max_tokens=factor * (_TOKENS + _TOKENS_A_CONCEPT * self.n),
-            schema={
-                "type": "object",
-                "properties": {"concepts": {"type": "array", "items": {"type": "string"}}},
-                "required": ["concepts"],
-                "additionalProperties": False,
-            },
-            temperature=self.temperature,
+        return concepts_request(
+            self.prompt,
+            self.n,
+            room=factor * (_TOKENS + _TOKENS_A_CONCEPT * self.n),
             sample=sample,
-            parameters=self.parameters,
+            temperature=self.temperature,
+            first=numbered(_part(self.first, halvings)),
+            second=numbered(_part(self.second, halvings)),
+            instructions=self.instructions,
         )
 
     def n_shown(self, halvings: int = 0) -> int:
         """Return how many texts are shown."""
         return len(_part(self.first, halvings)) + len(_part(self.second, halvings))
+
+
+def concepts_request(
+    prompt: Prompt,
+    n: int,
+    *,
+    room: int,
+    sample: int,
+    temperature: float | None = None,
+    **shown: str,
+) -> Request:
+    """Return a request that is answered by a list of concepts.
+
+    Args:
+        prompt: The question.
+        n: The most concepts that are asked for.
+        room: Ceiling of the answer, tokens.
+        sample: Number of the draw.
+        temperature: None for the server's own.
+        shown: What fills the prompt's other gaps.
+    """
+    return Request(
+        kind=prompt.kind,
+        messages=prompt.fill(n=str(n), **shown),
+        max_tokens=room,
+        schema={
+            "type": "object",
+            "properties": {"concepts": {"type": "array", "items": {"type": "string"}}},
+            "required": ["concepts"],
+            "additionalProperties": False,
+        },
+        temperature=temperature,
+        sample=sample,
+    )
 
 
 class ConceptForm(Protocol):

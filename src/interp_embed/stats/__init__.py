@@ -19,11 +19,10 @@ from interp_embed.stats.column_pairs import (
     ColumnLikeness,
     column_likeness,
 )
+from interp_embed.stats.column_shape import ColumnShapes, column_shapes
 from interp_embed.stats.column_trend import (
-    ColumnShapes,
     ColumnTrends,
     clustered_trends,
-    column_shapes,
     column_spread,
     column_trends,
 )

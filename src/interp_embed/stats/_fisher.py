@@ -69,9 +69,9 @@ def _two_sided(
 ) -> NDArray[np.float64]:
     lowest, highest = np.maximum(a + b - n, 0), np.minimum(a, b)
     mode = np.clip(((a + 1) * (b + 1)) // (n + 2), lowest, highest)
-    observed = _log_pmf(x, a, b, n)
+    observed = log_hypergeometric(x, a, b, n)
     limit = observed + np.log1p(_SLACK)
-    certain = _log_pmf(mode, a, b, n) <= limit  # nothing is less likely than the mode
+    certain = log_hypergeometric(mode, a, b, n) <= limit  # nothing is less likely than the mode
     above = x > mode
     left = np.where(above, _last_below(limit, lowest - 1, mode, (a, b, n)), x)
     right = np.where(above, x, _first_above(limit, mode, highest + 1, (a, b, n)))
@@ -79,7 +79,7 @@ def _two_sided(
     return np.clip(np.where(certain, 1.0, p), _SMALLEST, 1.0)
 
 
-def _log_pmf(
+def log_hypergeometric(
     x: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64], n: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the log of the hypergeometric probability of x."""
@@ -102,7 +102,7 @@ def _last_below(
     while (high - low > 1).any():
         middle = (low + high) // 2
         inside = np.maximum(middle, low + 1)
-        within = _log_pmf(np.minimum(inside, high), *table) <= limit
+        within = log_hypergeometric(np.minimum(inside, high), *table) <= limit
         move = high - low > 1
         low = np.where(move & within, middle, low)
         high = np.where(move & ~within, middle, high)
@@ -119,7 +119,7 @@ def _first_above(
     low, high = low.copy(), high.copy()
     while (high - low > 1).any():
         middle = (low + high) // 2
-        within = _log_pmf(np.minimum(middle, high - 1), *table) <= limit
+        within = log_hypergeometric(np.minimum(middle, high - 1), *table) <= limit
         move = high - low > 1
         high = np.where(move & within, middle, high)
         low = np.where(move & ~within, middle, low)
@@ -137,7 +137,7 @@ def _tail(
     rows = np.flatnonzero((end - start) * step >= 0)
     x = start[rows]
     a, b, n = (side[rows] for side in table)
-    term = np.exp(_log_pmf(x, a, b, n))
+    term = np.exp(log_hypergeometric(x, a, b, n))
     while rows.size:
         total[rows] += term
         if step > 0:

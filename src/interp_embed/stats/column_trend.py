@@ -6,30 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.sparse import csr_array, csr_matrix
-from tqdm.auto import tqdm
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import (
     check_same_length,
     finite_vector,
-    number_labels,
     whole_numbers,
 )
+from interp_embed.stats._saddlepoint import is_lopsided, saddlepoint_p
 from interp_embed.stats.clustered import clustered_sums, compare_clustered
-from interp_embed.stats.trend import (
-    best_rising,
-    count_departures,
-    count_pairs,
-    null_variance,
-)
-
-_ENTRIES = 2_000_000
-"""Signs drawn at once, 16 MB."""
-
-_FIRST_DRAWS = 99
-_ENOUGH = 20
-"""Draws as far from monotone as what was found, among the first, after which no more are made: p
-is above 0.2 then, and known well enough."""
+from interp_embed.stats.trend import count_pairs, null_variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +32,8 @@ class ColumnTrends:
     n: int
     n_levels: int
     method: str
-    """``normal`` or ``cluster-robust``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnShapes:
-    """Whether the rates of columns go one way throughout; arrays of shape (n_columns,)."""
-
-    p_departure: NDArray[np.float64]
-    """Small: they turn. NaN where a level has a single document or group."""
-    rising: NDArray[np.bool_]
-    """Whether the best monotone curve rises."""
-    share: NDArray[np.float64]
-    """Share of the spread between levels that it explains, in [0, 1]; NaN without spread."""
+    """``normal``, with ``saddlepoint`` where most documents are at one level, or
+    ``cluster-robust``."""
 
 
 def column_trends(hits: ArrayLike, sizes: ArrayLike) -> ColumnTrends:
@@ -74,7 +49,9 @@ def column_trends(hits: ArrayLike, sizes: ArrayLike) -> ColumnTrends:
     Raises:
         InputError: A count is negative, no whole number or above its level's, or shapes do not fit.
 
-    Source: as ``jonckheere_terpstra``, whose normal p this equals.
+    Source: as ``jonckheere_terpstra``, whose normal p this equals, unless a level holds so many of
+    the documents that few hits are expected elsewhere: p of the sum's tail then, by a saddlepoint
+    (Robinson 1982, JRSS B 44, 91-101), where it is larger.
     """
     ones = np.atleast_2d(whole_numbers(hits, name="hits"))
     of_level = whole_numbers(sizes, name="sizes")
@@ -90,17 +67,22 @@ def column_trends(hits: ArrayLike, sizes: ArrayLike) -> ColumnTrends:
     usable = (with_it > 0) & (with_it < n) & bool(n_pairs)
     alike = np.sqrt(n_pairs * with_it * (n - with_it), where=usable, out=nan.copy())
     p = nan.copy()
+    lopsided = usable.copy()
     if usable.any():
         ties = np.stack([with_it, n - with_it])[:, usable]
         z = excess[usable] / 2.0 / np.sqrt(null_variance(n, of_level, ties))
         p[usable] = 2.0 * stats.norm.sf(np.abs(z))
+        filled, weights = of_level > 0, _lower_less_higher(of_level)
+        lopsided[usable] = is_lopsided(with_it[usable], of_level, weights)
+        exacter = saddlepoint_p(ones[filled][:, lopsided], of_level[filled], weights[filled])
+        p[lopsided] = np.maximum(p[lopsided], exacter)
     return ColumnTrends(
         share=0.5 + excess / (2.0 * n_pairs) if n_pairs else nan,
         tau=excess / alike,
         p=p,
         n=n,
         n_levels=int((of_level > 0).sum()),
-        method="normal",
+        method="normal or, of lopsided levels, saddlepoint" if lopsided.any() else "normal",
     )
 
 
@@ -121,11 +103,10 @@ def clustered_trends(
     Raises:
         InputError: As ``clustered_sums``; or a level is not finite.
     """
-    of_level, sizes, hits = _by_level(fires, levels)
+    of_level, sizes, hits = count_by_level(fires, levels)
     independent = column_trends(hits, sizes)
     n_pairs = float(count_pairs(independent.n) - count_pairs(sizes).sum())
-    below = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    weights = below - (independent.n - below - sizes)  # lower less higher, by level
+    weights = _lower_less_higher(sizes)
     own = weights[of_level] / max(n_pairs, 1.0)
     sums = clustered_sums(fires, own, groups=groups, slope=own)
     with_it = hits.sum(axis=0)
@@ -140,74 +121,6 @@ def clustered_trends(
         n_levels=independent.n_levels,
         method="cluster-robust",
     )
-
-
-def column_shapes(
-    fires: csr_matrix | csr_array,
-    levels: ArrayLike,
-    *,
-    n_resamples: int = 999,
-    groups: ArrayLike | None = None,
-    seed: int = 0,
-    progress: bool = False,
-) -> ColumnShapes:
-    """Return the test of ``trend_shape`` that rates rise or fall throughout, for many columns.
-
-    Of independent documents the sum of a level's residuals with random signs is drawn as two
-    binomial numbers, those with and those without the property; of groups the signs are drawn.
-    Where the first 99 draws show a p above 0.2, no more are made.
-
-    Args:
-        fires: 1 where a document has the property, sparse, shape (n, n_columns).
-        levels: Ordered numbers, few of them, shape (n,).
-        n_resamples: Draws of the signs, >= 1.
-        groups: Documents of one label are not independent, shape (n,).
-        seed: Same seed, same result.
-        progress: Show a bar.
-
-    Source: as ``trend_shape``; signs for whole groups as in Cameron, Gelbach and Miller 2008, Rev.
-    Econ. Stat. 90, 414-427 (wild cluster bootstrap).
-    """
-    if n_resamples < 1:
-        raise InputError(f"n_resamples must be at least 1, got {n_resamples}")
-    of_level, sizes, hits = _by_level(fires, levels)
-    of_group = None if groups is None else number_labels(groups)
-    if of_group is not None:
-        check_same_length(of_level.size, of_group, name="groups")
-    by_column = fires.tocsc()
-    n_columns = hits.shape[1]
-    p, share = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
-    rising = np.zeros(n_columns, np.bool_)
-    for column in tqdm(range(n_columns), "Shapes", disable=not progress):
-        means = hits[:, column] / sizes
-        curves = best_rising(means[None, :], sizes)[0], -best_rising(-means[None, :], sizes)[0]
-        left = np.array([sizes @ (means - curve) ** 2 for curve in curves])
-        spread = float(sizes @ (means - hits[:, column].sum() / sizes.sum()) ** 2)
-        rising[column] = left[0] <= left[1]
-        if spread > 0.0:
-            share[column] = float(np.clip(1.0 - left.min() / spread, 0.0, 1.0))
-        rng = np.random.default_rng([seed, column])
-        rows = by_column.indices[by_column.indptr[column] : by_column.indptr[column + 1]]
-        residuals = None
-        if of_group is not None:
-            residuals = _group_residuals(rows, of_level, of_group, means, sizes)
-        n_done, found = 0, 0
-        for n_draws in (min(_FIRST_DRAWS, n_resamples), n_resamples - _FIRST_DRAWS):
-            if n_draws < 1 or found >= _ENOUGH:
-                break
-            if of_group is None:
-                draws = _drawn_means(hits[:, column], sizes, n_draws, rng)
-            else:
-                draws = _drawn_group_means(residuals, sizes, n_draws, rng)
-            if draws is None:
-                break
-            n_done += n_draws
-            # Signs are as likely turned round, so that draws are as far from rising as from
-            # falling: the smaller distance has the larger p, which is the one wanted.
-            found += count_departures(draws, sizes, float(left.min()) - 1e-12 * sizes.sum())
-        if n_done:
-            p[column] = (1.0 + found) / (1.0 + n_done)
-    return ColumnShapes(p, rising, share)
 
 
 def column_spread(hits: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
@@ -233,12 +146,16 @@ def column_spread(hits: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 
 def _excess(ones: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return pairs whose higher level alone has the property less those whose lower one has."""
+    return np.asarray(_lower_less_higher(sizes).astype(np.float64) @ ones)
+
+
+def _lower_less_higher(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many documents are at lower levels than each, less those at higher ones."""
     below = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    weights = below - (sizes.sum() - below - sizes)
-    return np.asarray(weights.astype(np.float64) @ ones)
+    return np.asarray(below - (sizes.sum() - below - sizes))
 
 
-def _by_level(
+def count_by_level(
     fires: csr_matrix | csr_array, levels: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return each document's level by number, documents a level, and hits (n_levels, n_columns)."""
@@ -252,50 +169,3 @@ def _by_level(
     )
     hits = np.asarray((to_levels @ fires).toarray()).round().astype(np.int64)
     return of_level, sizes, hits
-
-
-def _drawn_means(
-    hits: NDArray[np.int64], sizes: NDArray[np.int64], n_resamples: int, rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    if sizes.min() < 2:
-        return None
-    rate, shape = hits / sizes, (n_resamples, hits.size)
-    with_it = 2.0 * rng.binomial(hits, 0.5, shape) - hits
-    without = 2.0 * rng.binomial(sizes - hits, 0.5, shape) - (sizes - hits)
-    sums = (1.0 - rate) * with_it - rate * without
-    return np.asarray(sums * np.sqrt(sizes / (sizes - 1.0)) / sizes)
-
-
-def _group_residuals(
-    rows: NDArray[np.integer],
-    of_level: NDArray[np.int64],
-    of_group: NDArray[np.int64],
-    means: NDArray[np.float64],
-    sizes: NDArray[np.int64],
-) -> NDArray[np.float64] | None:
-    """Return each group's sum of residuals at each level, shape (n_groups, n_levels)."""
-    shape = int(of_group.max()) + 1, sizes.size
-    cell = of_group * sizes.size + of_level
-    n_cell = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
-    per_level = (n_cell > 0).sum(axis=0)
-    if per_level.min() < 2:
-        return None
-    hits = np.bincount(cell[rows], minlength=shape[0] * shape[1]).reshape(shape)
-    return np.asarray((hits - n_cell * means) * np.sqrt(per_level / (per_level - 1.0)))
-
-
-def _drawn_group_means(
-    sums: NDArray[np.float64] | None,
-    sizes: NDArray[np.int64],
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float64] | None:
-    if sums is None:
-        return None
-    draws = np.empty((n_resamples, sizes.size))
-    chunk = max(1, _ENTRIES // len(sums))
-    for start in range(0, n_resamples, chunk):
-        n_chunk = min(chunk, n_resamples - start)
-        signs = 2.0 * rng.integers(0, 2, (n_chunk, len(sums))) - 1.0
-        draws[start : start + n_chunk] = signs @ sums / sizes
-    return draws

@@ -1,12 +1,21 @@
 """Differences between two rates within strata, such as documents of like length."""
 
+from functools import cache, reduce
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_level, whole_numbers
+from interp_embed.stats._fisher import log_hypergeometric
 from interp_embed.stats.proportions import RateDifferences
+
+_SMALL = 5.0
+"""Least distance of the expected count from the ends of its range for the test's chi-squared."""
+_SLACK = 1e-7
+"""Counts whose probabilities differ by less than this share are equally likely, as in R."""
+_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def stratified_rate_differences(
@@ -31,12 +40,16 @@ def stratified_rate_differences(
 
     Returns:
         Arrays of shape (n_properties,). A stratum without documents of one side tells nothing and
-        is left out of all, of ``n`` too; NaN where that leaves none. ``test`` is ``cmh``.
+        is left out of all, of ``n`` too; NaN where that leaves none. ``test`` is ``cmh``, or
+        ``exact`` where the first set's expected count is within 5 of the least or the most there
+        could be: chi-squared is too sure there, above all of sets of unequal size.
 
     Raises:
         InputError: A count is negative, no whole number or above its n, or shapes do not fit.
 
     Source: Mantel and Haenszel 1959, JNCI 22, 719-748 (the test, without continuity correction);
+    Mantel and Fleiss 1980, Am. J. Epidemiol. 112, 129-134 (the rule of 5); the exact test given
+    the margins, two-sided like Fisher's, as in R's ``mantelhaen.test``;
     Greenland and Robins 1985, Biometrics 41, 55-68 (the estimate); Sato 1989, Biometrics 45,
     1323-1324 (the variance, right for many small strata and for few large ones); Klingenberg 2014,
     Stat. Med. 33, 2968-2983 (the interval that inverts it).
@@ -60,12 +73,13 @@ def stratified_rate_differences(
         )
     value = ((sizes_b * hits_a - sizes_a * hits_b) / total).sum(axis=0) / weight
     low, high = _interval(value, hits_a, hits_b, sizes_a, sizes_b, level)
+    p, test = _test(a[used], b[used], m[used, None], n[used, None])
     return RateDifferences(
         value=value,
         low=low,
         high=high,
-        p=_cmh_p(hits_a, hits_b, sizes_a, sizes_b),
-        test=np.full(value.shape, "cmh"),
+        p=p,
+        test=test,
         n=documents,
         interval="klingenberg",
     )
@@ -87,22 +101,46 @@ def _interval(
     z2 = float(stats.norm.ppf(0.5 + level / 2.0)) ** 2
     middle = value + z2 * slope / 2.0
     half = np.sqrt(np.maximum(middle**2 - value**2 + z2 * constant, 0.0))
-    # Where no document has it, or all have, the variance is 0: Newcombe's ends of 0 against 0.
-    flat = np.isin(a.sum(axis=0) + b.sum(axis=0), (0.0, total.sum()))
+    # Where in every stratum no document has it, or all have, the variance is 0: Newcombe's ends
+    # of 0 against 0.
+    flat = ((a + b == 0.0) | (a + b == total)).all(axis=0)
     low = np.where(flat, -z2 / (n.sum() + z2), middle - half)
     high = np.where(flat, z2 / (m.sum() + z2), middle + half)
     return np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0)
 
 
+def _test(
+    a: NDArray[np.int64], b: NDArray[np.int64], m: NDArray[np.int64], n: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Return p of each column, and what it is of; counts and sizes of the strata in rows."""
+    hits, total = a + b, m + n
+    expected = (m * hits / total).sum(axis=0)
+    least = np.maximum(hits - n, 0).sum(axis=0)
+    most = np.minimum(hits, m).sum(axis=0)
+    small = np.minimum(expected - least, most - expected) < _SMALL
+    p = _cmh_p(a.sum(axis=0) - expected, hits, m, n)
+    chances_of = cache(_stratum_chances)  # strata and columns of the same counts are many
+    for column in np.flatnonzero(small):
+        margins = zip(hits[:, column].tolist(), m[:, 0].tolist(), total[:, 0].tolist(), strict=True)
+        uncertain = [one for one in (chances_of(*margin) for margin in margins) if len(one) > 1]
+        chances = reduce(np.convolve, uncertain, np.ones(1))
+        limit = chances[int(a[:, column].sum() - least[column])] * (1.0 + _SLACK)
+        p[column] = np.clip(chances[chances <= limit].sum(), _SMALLEST, 1.0)
+    return p, np.where(small, "exact", "cmh")
+
+
+def _stratum_chances(hits: int, size: int, total: int) -> NDArray[np.float64]:
+    """Return the chance of each count of the first set, from the least to the most there can be."""
+    counts = np.arange(max(0, hits + size - total), min(hits, size) + 1)
+    logs = log_hypergeometric(counts, np.array(hits), np.array(size), np.array(total))
+    return np.exp(logs)
+
+
 def _cmh_p(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    m: NDArray[np.float64],
-    n: NDArray[np.float64],
+    gap: NDArray[np.float64], hits: NDArray[np.int64], m: NDArray[np.int64], n: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    total, hits = m + n, a + b
-    gap = (a - m * hits / total).sum(axis=0)
-    per_stratum = m * n * hits * (total - hits) / (total**2 * np.maximum(total - 1.0, 1.0))
+    total = (m + n).astype(np.float64)
+    per_stratum = m * n * (hits * (total - hits)) / (total**2 * np.maximum(total - 1.0, 1.0))
     variance = per_stratum.sum(axis=0)
     squared = np.divide(gap**2, variance, out=np.zeros_like(gap), where=variance > 0.0)
     return np.asarray(stats.chi2.sf(squared, 1))

@@ -31,11 +31,13 @@ class RateDifferences:
     p: NDArray[np.float64]
     """Two-sided p-value of equal rates, in [0, 1]; NaN as ``value``."""
     test: NDArray[Any]
-    """What gave ``p``: ``score``, ``fisher``, ``mcnemar`` or ``mcnemar mid-p``; empty for none."""
+    """What gave ``p``: ``score``, ``fisher``, ``mcnemar``, ``mcnemar mid-p``, or within strata
+    ``cmh`` and ``exact``; empty for none."""
     n: NDArray[np.int64]
     """Documents of both sides; of paired data, pairs."""
     interval: str
-    """How ``low`` and ``high`` were made: ``newcombe`` (his method 10) or ``tango``."""
+    """How ``low`` and ``high`` were made: ``newcombe`` (his method 10), ``tango`` or, within
+    strata, ``klingenberg``."""
 
 
 def rate_differences(

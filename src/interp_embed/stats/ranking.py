@@ -214,7 +214,6 @@ def reciprocal_rank_fusion(
                 "rankings must hold ranks >= 1 (inf: not ranked) of the same documents"
             )
         fused += share / (k + values)
-    assert fused is not None  # noqa: S101 - there is at least one
     return fused
 
 

@@ -281,6 +281,7 @@ def test_against_every_other_the_nearest_counts():
     assert frame.loc[0, "difference"] == pytest.approx(
         found.rates.rate_first[0] - found.rates.rate_second[0]
     )
+    assert "10.0 tokens and those of the other nearest in length 10.0" in found.summary()
     worst = max(diff_groups(target, other).rates.p[0] for other in others.values())
     assert found.rates.p[0] == pytest.approx(worst)
 
@@ -380,6 +381,11 @@ TWO_GROUPS = ("groups_first", "groups_second")
             dict(zip(TWO_GROUPS, ([1] * 5, range(2, 7)), strict=True)),
             "5 documents are in 1 group",
         ),
+        (
+            SAME,
+            dict(zip(TWO_GROUPS, ([1] * 5, [1, 2, 3, 4, 5]), strict=True)),
+            "5 documents are in 1 group: .* two on each side",
+        ),
         (SAME, {"min_support": 0}, "min_support must be at least 1, got 0"),
         (SAME, {"level": 1.0}, "level must lie between 0 and 1"),
         (SAME, {"correction": "fdr"}, "correction must be one of bh, by"),
@@ -442,6 +448,17 @@ def test_what_the_decade_explains_is_no_difference_within_decades():
     assert not held.significant[0]
     assert abs(held.rates.difference[0]) < 0.06
     assert "compared 1190 of 1200 documents, within 2 strata" in held.summary().casefold()
+
+
+def test_the_lengths_told_are_those_of_all_documents_whatever_is_held_fixed():
+    decades = [["60s"] * 30 + ["90s"] * 10, ["60s"] * 10 + ["90s"] * 30]
+    tokens = [np.where(np.array(side) == "60s", 20, 10) + np.arange(40) % 2 for side in decades]
+    first, second = (encode(np.ones((40, 1)), n_tokens=side) for side in tokens)
+
+    found = diff_groups(first, second, strata_first=decades[0], strata_second=decades[1])
+
+    assert found.tokens == (pytest.approx(18.0), pytest.approx(13.0))
+    assert found.length.value == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import json
-import re
 
 import numpy as np
 import pytest
+from noted_words import WORDS, answer_about_notes
 from scipy.sparse import csr_matrix
 
 from interp_embed.analysis import EncodedDocuments, VerifySettings, study_difference
+from interp_embed.analysis.differences.held_out import measure_coverage
+from interp_embed.analysis.differences.sides import oppose
 from interp_embed.errors import InputError
 from interp_embed.hypotheses import ProposalSettings
 from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles, RuleAnnotator
@@ -13,7 +15,6 @@ from interp_embed.llm import ScriptedLLM
 from interp_embed.records import Annotations
 from interp_embed.synthetic import CorpusPlan, OracleAnnotator, plant_corpus
 
-WORDS = ("umbrella", "violin", "pepper", "velvet", "ladder", "harbour", "candle", "meadow")
 FIRST = np.array([0.5, 0.5, 0.15, 0.3, 0.3, 0.3, 0.3, 0.3])
 SECOND = np.array([0.2, 0.2, 0.45, 0.3, 0.3, 0.3, 0.3, 0.3])
 
@@ -67,6 +68,7 @@ def test_planted_differences_are_named_and_hold_on_documents_not_searched():
     assert verified.coverage.low < 0.75 < verified.coverage.high
     assert verified.coverage_second.low < 0.45 < verified.coverage_second.high
     assert "held-out documents" in found.summary()
+    assert "have a named concept that is shown to be more frequent there." in found.summary()
 
 
 def test_held_out_documents_are_read_once_at_the_end_and_by_nothing_before():
@@ -96,13 +98,15 @@ def test_copies_of_a_text_are_on_one_side_of_the_split():
 
 
 def test_where_nothing_differs_nothing_is_named():
-    n_holding = 0
+    n_holding = n_unnamed = 0
     for seed in range(6):
         found = study_difference(*pair(seed, SECOND, SECOND))
+        n_unnamed += "No feature's difference was named" in found.summary()
         n_holding += sum(one.holds for one in found.verified.concepts)
         assert np.isnan(found.verified.coverage.value)
 
     assert n_holding == 0
+    assert n_unnamed >= 4
     json.dumps(found.to_json(), allow_nan=False)
 
 
@@ -147,6 +151,91 @@ def test_pairs_stay_together_and_are_tested_as_pairs():
     assert found.verified.concepts[0].difference.n == found.verified.n_confirm // 2
     # In a pair the other document must lack it: less than the share that has it.
     assert found.verified.coverage.value < 0.75
+    assert "more frequent there, which the other of the pair lacks." in found.summary()
+
+
+def by_decade(n=1_200):
+    """Notes whose words depend on the decade; one word more is due to the side, within decades.
+
+    "umbrella": .90 and .65 in the old decade, .30 and .05 in the new one, but the first side is
+    mostly new: .39 against .56 in all. "violin" depends on the decade alone.
+    """
+    sides, decades = [], []
+    for start, n_old, more in ((0, n * 15 // 100, 0.25), (5_000, n * 85 // 100, 0.0)):
+        is_old = np.arange(n) < n_old
+        rates = np.full((n, len(WORDS)), 0.3)
+        rates[:, 0] = np.where(is_old, 0.65, 0.05) + more
+        rates[:, 1] = np.where(is_old, 0.7, 0.2)
+        sides.append(plant(rates, n, seed=3, start=start))
+        decades.append(np.where(is_old, "60s", "90s"))
+    return sides, {"strata_first": decades[0], "strata_second": decades[1]}
+
+
+def test_within_strata_the_true_difference_is_found_and_not_the_reversed_one():
+    sides, strata = by_decade()
+
+    plain = study_difference(*sides).verified_frame().set_index("concept")
+    found = study_difference(*sides, **strata)
+
+    umbrella = 'mentions "umbrella"'
+    assert plain.loc[umbrella, "difference"] < 0
+    assert plain["holds"].sum() == 2
+    frame = found.verified_frame().set_index("concept")
+    assert frame.index[frame["holds"]].tolist() == [umbrella]
+    assert 0.15 < frame.loc[umbrella, "low"] < 0.25 < frame.loc[umbrella, "high"]
+    assert "strata" in found.rates.method
+    assert "within 2 strata" in found.summary()
+
+
+def test_strata_of_one_side_are_neither_searched_nor_read():
+    sides, strata = by_decade(300)
+    strata["strata_first"][:20] = "50s"
+    reader = Reader()
+
+    found = study_difference(*sides, **strata, annotator=reader)
+
+    shown = {text for documents, _ in reader.calls for text in documents}
+    assert not shown & set(sides[0].texts[:20])
+    assert found.verified.n_discover + found.verified.n_confirm == 580
+    assert "compared 580 of 600 documents, within 2 strata" in found.summary().casefold()
+
+
+def test_too_few_authors_are_told_of_before_a_document_is_read():
+    reader = Reader()
+    authors = np.arange(300) // 150
+
+    with pytest.raises(InputError, match="in 1 group|of one group on a side"):
+        study_difference(*pair(), groups_first=authors, groups_second=authors + 2, annotator=reader)
+
+    assert reader.calls == []
+
+
+def test_authors_all_whose_verdicts_are_missing_leave_concepts_untested():
+    authors = np.arange(300) // 75
+    reader = Reader(fails=lambda text: int(text.split()[1]) < 5_000 and len(reader.calls) > 1)
+
+    found = study_difference(
+        *pair(), groups_first=authors, groups_second=authors + 4, annotator=reader,
+        settings=VerifySettings(confirm_share=0.5),
+    )  # fmt: skip
+
+    assert not any(one.holds for one in found.verified.concepts)
+    assert np.isnan([one.difference.value for one in found.verified.concepts]).all()
+
+
+def test_the_share_covered_does_not_grow_with_the_verdicts_that_are_missing():
+    rng = np.random.default_rng(0)
+    verdicts = (rng.random((4_000, 4)) < 0.1).astype(np.float32)  # .344 have one of four
+    documents = plant(FIRST, 2_000)
+    sides = oppose(documents, documents)
+    whole = measure_coverage(verdicts, sides, range(4))
+    verdicts[rng.random(verdicts.shape) < 0.4] = np.nan
+
+    left = measure_coverage(verdicts, sides, range(4))
+
+    assert whole.low < 0.344 < whole.high
+    assert left.low < 0.344 < left.high
+    assert left.n < 0.2 * whole.n
 
 
 def test_authors_stay_on_one_side():
@@ -200,26 +289,7 @@ def test_an_oracle_that_errs_shrinks_the_differences_but_finds_them():
 
 
 def model(request):
-    """Answer as a good language model would: label, read, sum up, propose."""
-    said = request.messages[-1].content
-    if "PROPERTIES:" in said:
-        listed = re.findall(r"(?m)^\d+[.:)] *(.*?) \(A", said)
-        return json.dumps({"concepts": listed[: int(re.search(r"at most (\d+)", said)[1])]})
-    if "GROUP A:" in said:
-        one, other = said.split("GROUP A:")[1].split("GROUP B:")
-        gains = {word: one.count(word) - other.count(word) for word in WORDS}
-        best = sorted(gains, key=lambda word: -gains[word])[:3]
-        return json.dumps({"concepts": [f"mentions a {word}" for word in best]})
-    if "\nTEXT:\n" in said:
-        concepts, text = said.split("\nTEXT:\n")
-        asked = re.findall(r"(?m)^(c\d+): (.*)$", concepts)
-        return json.dumps({key: concept.split()[-1] in text for key, concept in asked})
-    texts = [part for part in re.split(r"(?m)^\d+[.:)] ", said) if "note" in part]
-    half = len(texts) // 2
-    gains = {
-        w: sum(w in t for t in texts[:half]) - sum(w in t for t in texts[half:]) for w in WORDS
-    }
-    return json.dumps({"label": f"mentions a {max(gains, key=gains.__getitem__)}"})
+    return answer_about_notes(request.messages[-1].content)
 
 
 def as_roles(llm):

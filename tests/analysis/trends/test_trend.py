@@ -1,4 +1,5 @@
 import json
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,8 @@ def test_what_rises_falls_or_turns_is_told_apart():
     assert frame.loc[0, "change"] == pytest.approx(0.2, abs=0.07)
     assert frame.loc[0, "low"] < 0.2 < frame.loc[0, "high"]
     assert found.level_names == tuple(map(str, range(2019, 2025)))
+    assert "3 rise and 1 fall, with no turn that could be shown." in found.summary()
+    assert "3 turn: their rates rise between some levels" in found.summary()
 
 
 def test_tests_and_shapes_are_those_of_the_statistics():
@@ -84,6 +87,7 @@ def test_documents_without_a_level_are_left_out_and_counted():
         (["v1", "v2", "v10"], ["v1", "v2", "v10"]),
         (pd.Categorical(["v1", "v2", "v10"], ["v1", "v2", "v10"], ordered=True), None),
         (pd.Series(pd.to_datetime(["2020-01-01", "2020-02-01", "2021-01-01"])), None),
+        ([date(2020, 1, 1), date(2020, 2, 1), date(2021, 1, 1)], None),
         (["1", "2", "10"], None),
     ],
 )
@@ -111,6 +115,7 @@ def test_many_levels_are_tested_as_they_are_and_shown_joined():
     assert (np.diff(found.levels) > 0).all()
     assert found.sizes.min() > 300
     assert "230 levels are shown" in found.summary()
+    assert f"({found.level_names[0]} … {found.level_names[-1]}, 230 levels" in found.summary()
 
 
 def test_speeches_of_one_author_are_not_many_witnesses():
@@ -137,6 +142,19 @@ def test_a_trend_over_authors_is_found_and_has_a_shape():
 
     assert found.shape == ("rising",)
     assert found.low[0] < 0.5 < found.high[0]
+
+
+def test_the_change_of_authors_who_are_at_every_level_has_an_interval():
+    rng = np.random.default_rng(10)
+    authors, levels = np.repeat(np.arange(40), 15), np.tile(np.arange(3).repeat(5), 40)
+    fires = rng.random((600, 1)) < (0.1 + 0.8 * (authors % 2) + 0.05 * levels)[:, None]
+
+    alone = trend_groups(encode(fires), levels)
+    within = trend_groups(encode(fires), levels, groups=authors)
+
+    # What an author always does is in both levels, and does not make their difference uncertain.
+    assert within.low[0] < 0.1 < within.high[0]
+    assert within.high[0] - within.low[0] < 1.1 * (alone.high[0] - alone.low[0])
 
 
 def test_levels_of_one_author_leave_the_shape_unclear():

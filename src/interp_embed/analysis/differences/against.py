@@ -1,7 +1,7 @@
 """What sets one group of documents apart from several others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +23,41 @@ from interp_embed.analysis.documents import EncodedDocuments, check_comparable
 from interp_embed.errors import InputError
 
 Against = Literal["every", "any", "pooled"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneAndOthers:
+    """One group, those it is compared with, and how."""
+
+    name: str
+    target: EncodedDocuments
+    others: Mapping[str, EncodedDocuments]
+    pair_target: ArrayLike | None
+    keys: Mapping[str, ArrayLike]
+    """Of the others, by name; empty where there are no pairs."""
+    match_length: bool
+    min_support: int
+    level: float
+    correction: Correction
+
+    def diff(
+        self,
+        target: EncodedDocuments,
+        second: EncodedDocuments,
+        second_name: str,
+        **keys: ArrayLike | None,
+    ) -> GroupDiff:
+        """Return the comparison with one other group; keys and groups as in ``diff_groups``."""
+        return diff_groups(
+            target,
+            second,
+            names=(self.name, second_name),
+            match_length=self.match_length,
+            min_support=self.min_support,
+            level=self.level,
+            correction=self.correction,
+            **keys,
+        )
 
 
 def diff_against(
@@ -81,17 +116,11 @@ def diff_against(
     for other in others.values():
         check_comparable(target, other)
     keys = _check_keys(pair_target, pair_others, others)
-    settings: dict[str, Any] = {
-        "min_support": min_support,
-        "level": level,
-        "correction": correction,
-        "match_length": match_length,
-    }
-    if against == "every":
-        return _against_every(target, others, name, pair_target, keys, settings)
-    if against == "any":
-        return _against_any(target, others, name, pair_target, keys, settings)
-    return _against_pooled(target, others, name, pair_target, keys, settings)
+    asked = _OneAndOthers(
+        name, target, others, pair_target, keys, match_length, min_support, level, correction
+    )
+    compare = {"every": _against_every, "any": _against_any, "pooled": _against_pooled}[against]
+    return compare(asked)
 
 
 def _check_keys(
@@ -110,35 +139,26 @@ def _check_keys(
     return pair_others or {}
 
 
-def _against_every(
-    target: EncodedDocuments,
-    others: Mapping[str, EncodedDocuments],
-    name: str,
-    pair_target: ArrayLike | None,
-    keys: Mapping[str, ArrayLike],
-    settings: Mapping[str, Any],
-) -> GroupDiff:
+def _against_every(asked: _OneAndOthers) -> GroupDiff:
     found = [
-        diff_groups(
-            target,
+        asked.diff(
+            asked.target,
             other,
-            names=(name, other_name),
-            pair_first=pair_target,
-            pair_second=keys.get(other_name),
-            **settings,
+            name,
+            pair_first=asked.pair_target,
+            pair_second=asked.keys.get(name),
         )
-        for other_name, other in others.items()
+        for name, other in asked.others.items()
     ]
     rates, nearest = _nearest([one.rates for one in found])
-    support = settings["min_support"]
-    q = correct_supported(rates, support, settings["correction"])
+    q = correct_supported(rates, asked.min_support, asked.correction)
     notes = dict.fromkeys(
         f"against {one.names[1]!r}: {note}" for one in found for note in one.notes
     )
     nearby = min(found, key=lambda one: abs(one.length.value))
     whole = replace(
         nearby,
-        names=(name, f"every one of {', '.join(others)}"),
+        names=(asked.name, f"every one of {', '.join(asked.others)}"),
         rates=rates,
         q=q,
         labels={f: label for one in found[::-1] for f, label in one.labels.items()},
@@ -146,10 +166,10 @@ def _against_every(
         n_second=sum(one.n_second for one in found),
         paired=False,
         nearest=nearest,
-        others=tuple(others),
+        others=tuple(asked.others),
         notes=(*notes, f"length is compared with {nearby.names[1]!r}, the nearest in length"),
     )
-    return add_families(whole, oppose(target, stack_documents(list(others.values()))))
+    return add_families(whole, oppose(asked.target, stack_documents([*asked.others.values()])))
 
 
 def _nearest(
@@ -179,23 +199,17 @@ def _nearest(
     return chosen, nearest.astype(np.int64)
 
 
-def _against_any(
-    target: EncodedDocuments,
-    others: Mapping[str, EncodedDocuments],
-    name: str,
-    pair_target: ArrayLike | None,
-    keys: Mapping[str, ArrayLike],
-    settings: Mapping[str, Any],
-) -> GroupDiff:
-    if pair_target is None:
+def _against_any(asked: _OneAndOthers) -> GroupDiff:
+    if asked.pair_target is None:
         raise InputError(
             "against='any' needs pair_target and pair_others: which documents answer one prompt"
         )
-    if settings["match_length"]:
+    if asked.match_length:
         raise InputError(
             "several answers to a prompt have no one length, so that match_length goes with "
             "against='every' or 'pooled' only"
         )
+    others, keys = asked.others, asked.keys
     shared = _shared_keys(others, keys)
     places = [pd.Index(as_keys(keys[one], d, what=f"keys of {one!r}")) for one, d in others.items()]
     found, tokens = [], np.zeros(len(shared))
@@ -214,15 +228,14 @@ def _against_any(
     together = EncodedDocuments(
         texts, joined, np.rint(tokens).astype(np.int64), labels=first.labels, source=first.source
     )
-    every = np.arange(len(target))
-    plain = replace(target, activations=fires_in(target, every), cuts=None)
-    return diff_groups(
+    every = np.arange(len(asked.target))
+    plain = replace(asked.target, activations=fires_in(asked.target, every), cuts=None)
+    return asked.diff(
         plain,
         together,
-        names=(name, f"any of {', '.join(others)}"),
-        pair_first=pair_target,
+        f"any of {', '.join(others)}",
+        pair_first=asked.pair_target,
         pair_second=shared,
-        **settings,
     )
 
 
@@ -243,28 +256,16 @@ def _shared_keys(
     return shared
 
 
-def _against_pooled(
-    target: EncodedDocuments,
-    others: Mapping[str, EncodedDocuments],
-    name: str,
-    pair_target: ArrayLike | None,
-    keys: Mapping[str, ArrayLike],
-    settings: Mapping[str, Any],
-) -> GroupDiff:
-    groups: dict[str, Any] = {}
-    if pair_target is not None:
+def _against_pooled(asked: _OneAndOthers) -> GroupDiff:
+    groups: dict[str, ArrayLike] = {}
+    if asked.pair_target is not None:
         columns = [
-            as_keys(keys[one], documents, what=f"the pairing key of {one!r}").to_numpy(object)
-            for one, documents in others.items()
+            as_keys(asked.keys[one], documents, what=f"the pairing key of {one!r}").to_numpy(object)
+            for one, documents in asked.others.items()
         ]
-        groups = {"groups_first": pair_target, "groups_second": np.concatenate(columns)}
-    return diff_groups(
-        target,
-        stack_documents(list(others.values())),
-        names=(name, ", ".join(others)),
-        **groups,
-        **settings,
-    )
+        groups = {"groups_first": asked.pair_target, "groups_second": np.concatenate(columns)}
+    together = stack_documents([*asked.others.values()])
+    return asked.diff(asked.target, together, ", ".join(asked.others), **groups)
 
 
 def stack_documents(parts: Sequence[EncodedDocuments]) -> EncodedDocuments:

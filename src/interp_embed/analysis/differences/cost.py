@@ -7,12 +7,11 @@ from numpy.typing import ArrayLike
 
 from interp_embed.analysis.differences.design import DifferenceDesign
 from interp_embed.analysis.differences.diff import Correction
-from interp_embed.analysis.differences.held_out_split import as_corpus, split_corpus, take_rows
+from interp_embed.analysis.differences.discovery import discover_differences
 from interp_embed.analysis.differences.labels import GIVEN, N_SCORED, summary_inquiry
 from interp_embed.analysis.differences.naming import (
     ToName,
     VerifySettings,
-    features_to_name,
     parts_to_summarise,
 )
 from interp_embed.analysis.differences.sides import Names, oppose
@@ -36,6 +35,8 @@ def estimate_difference(  # noqa: PLR0913 - as study_difference
     pair_second: ArrayLike | None = None,
     groups_first: ArrayLike | None = None,
     groups_second: ArrayLike | None = None,
+    strata_first: ArrayLike | None = None,
+    strata_second: ArrayLike | None = None,
     match_length: bool = False,
     min_support: int = 10,
     level: float = 0.05,
@@ -58,6 +59,8 @@ def estimate_difference(  # noqa: PLR0913 - as study_difference
         pair_second: Those of the second group.
         groups_first: Documents of one label are not independent.
         groups_second: Of the second group.
+        strata_first: What is held fixed.
+        strata_second: Of the second group.
         match_length: Whether length is held fixed.
         min_support: Of features tested.
         level: Significance level.
@@ -81,13 +84,11 @@ def estimate_difference(  # noqa: PLR0913 - as study_difference
         pair_second=pair_second,
         groups_first=groups_first,
         groups_second=groups_second,
+        strata_first=strata_first,
+        strata_second=strata_second,
     )
-    corpus = as_corpus(sides)
-    split = split_corpus(corpus, settings.confirm_share, seed)
-    discover = corpus.take(split.discover)
-    searched = take_rows(sides, discover.rows)
-    found = design.diff(searched)
-    wanted = features_to_name(found, searched, discover, settings, seed)
+    seen = discover_differences(sides, design, settings, seed)
+    found, wanted = seen.found, seen.wanted
     candidates = _candidates(wanted, found.labels, settings, roles)
     labels = [own[-1] for own in candidates.values()]
     parts = parts_to_summarise(found, labels, settings.k)
@@ -101,13 +102,13 @@ def estimate_difference(  # noqa: PLR0913 - as study_difference
         *_of_labels(wanted, candidates, found.labels, settings, roles, seed),
         roles.labeller.llm.estimate(Plan("Summing up", tuple(asked))),
         roles.annotator.estimate(
-            corpus.take(split.confirm).documents, list(dict.fromkeys(concepts))
+            seen.corpus.take(seen.split.confirm).documents, list(dict.fromkeys(concepts))
         ),
     ]
     if settings.baseline:
         estimates.append(
             estimate_proposals(
-                discover, n=settings.k, llm=roles, settings=settings.proposals, seed=seed
+                seen.discover, n=settings.k, llm=roles, settings=settings.proposals, seed=seed
             )
         )
     return add_estimates(estimates)

@@ -99,7 +99,7 @@ def diff_groups(  # noqa: PLR0913 - the two groups' keys, and what is done with 
         match_length=match_length,
     )
     plain_sides = sides
-    if match_length:  # length itself is told of the documents before matching
+    if sides.strata is not None or match_length:  # length itself is told of all documents
         plain_sides = oppose(
             first, second, names=names, pair_first=pair_first, pair_second=pair_second
         )

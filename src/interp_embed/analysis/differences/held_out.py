@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from interp_embed.analysis.differences.rate_comparison import (
     CORRECTIONS,
     RateComparison,
+    can_compare,
     compare_rates,
 )
 from interp_embed.analysis.differences.sides import Sides
@@ -92,8 +93,8 @@ def _test(first: NDArray[np.float32], second: NDArray[np.float32], sides: Sides)
     kept = sides.keep(*known)
     n_compared = len(sides.rows_first) + len(sides.rows_second)
     n_missing = n_compared - len(kept.rows_first) - len(kept.rows_second)
-    n = len(kept.rows_first) + (0 if sides.paired else len(kept.rows_second))
-    if not len(kept.rows_first) or not len(kept.rows_second):
+    if not can_compare(kept):
+        n = len(kept.rows_first) + (0 if sides.paired else len(kept.rows_second))
         return _Tested(Estimate(_NAN, _NAN, _NAN, _NAN, n), _NAN, _NAN, n_missing)
     rates = compare_rates(
         replace(
@@ -103,13 +104,14 @@ def _test(first: NDArray[np.float32], second: NDArray[np.float32], sides: Sides)
         )
     )
     return _Tested(
-        _estimate(rates, n), float(rates.rate_first[0]), float(rates.rate_second[0]), n_missing
+        _estimate(rates), float(rates.rate_first[0]), float(rates.rate_second[0]), n_missing
     )
 
 
-def _estimate(rates: RateComparison, n: int) -> Estimate:
+def _estimate(rates: RateComparison) -> Estimate:
     p = float(rates.p[0]) if rates.support[0] >= _MIN_PRESENT else _NAN
-    return Estimate(float(rates.difference[0]), float(rates.low[0]), float(rates.high[0]), p, n)
+    value, low, high = (float(part[0]) for part in (rates.difference, rates.low, rates.high))
+    return Estimate(value, low, high, p, int(rates.n[0]))
 
 
 def _column(verdicts: NDArray[np.float32]) -> csr_matrix:
@@ -125,8 +127,9 @@ def measure_coverage(
 ) -> Estimate:
     """Return the share of a side's documents that have one of the named concepts.
 
-    Of pairs: that have one which the other document has not. Documents without a yes and with a
-    missing verdict are left out.
+    Of pairs: that have one which the other document has not. Documents (pairs) with a missing
+    verdict on any of them are left out, even where another is a yes: without those that have none
+    alone, the rest would seem covered the more, the more verdicts are missing.
 
     Args:
         verdicts: As for ``verify_concepts``.
@@ -143,12 +146,11 @@ def measure_coverage(
         own, other = other, own
     if not columns:
         return Estimate(_NAN, _NAN, _NAN, _NAN, len(own))
-    yes, unknown = own == 1, np.isnan(own)
+    yes, missing = own == 1, np.isnan(own)
     if sides.paired:
-        yes, unknown = yes & (other == 0), (unknown & (other != 1)) | (np.isnan(other) & (own == 1))
-    has = yes.any(axis=1)
-    known = has | ~unknown.any(axis=1)
-    return share_estimate(int(has.sum()), int(known.sum()))
+        yes, missing = yes & (other == 0), missing | np.isnan(other)
+    known = ~missing.any(axis=1)
+    return share_estimate(int(yes[known].any(axis=1).sum()), int(known.sum()))
 
 
 def share_estimate(hits: int, n: int) -> Estimate:

@@ -15,13 +15,15 @@ MIN_SIDE = 10
 
 
 def design_keys(sides: Sides) -> dict[str, NDArray[np.int64]]:
-    """Return keys and groups of sides whose documents are all compared, in order."""
+    """Return keys, groups and strata of sides whose documents are all compared, in order."""
     found: dict[str, NDArray[np.int64]] = {}
     if sides.paired:
         pairs = np.arange(len(sides.rows_first))
         found |= {"pair_first": pairs, "pair_second": pairs}
     if sides.groups is not None:
         found |= {"groups_first": sides.groups[0], "groups_second": sides.groups[1]}
+    if sides.strata is not None:
+        found |= {"strata_first": sides.strata[0], "strata_second": sides.strata[1]}
     return found
 
 

@@ -13,6 +13,7 @@ from interp_embed.analysis.differences.firing_counts import (
 from interp_embed.analysis.differences.sides import Sides
 from interp_embed.errors import InputError
 from interp_embed.stats import (
+    RateDifferences,
     adjust_benjamini_hochberg,
     adjust_benjamini_yekutieli,
     adjust_bonferroni,
@@ -81,6 +82,15 @@ def check_testing(min_support: int, level: float, correction: str) -> None:
         raise InputError(f"correction must be one of {', '.join(CORRECTIONS)}, got {correction!r}")
 
 
+def can_compare(sides: Sides) -> bool:
+    """Tell whether both sides have documents, in some stratum alike, and groups enough to judge."""
+    if not len(sides.rows_first) or not len(sides.rows_second):
+        return False
+    if sides.strata is not None and not np.intersect1d(*sides.strata).size:
+        return False
+    return all(len(np.unique(side)) > 1 for side in sides.groups or ())
+
+
 def counted(sides: Sides) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return in how many compared documents of each side each feature fires."""
     found = []
@@ -97,17 +107,31 @@ def compare_counts(
     first: NDArray[np.int64], second: NDArray[np.int64], *, n_first: int, n_second: int
 ) -> RateComparison:
     """Return the comparison of independent documents from counts alone."""
-    found = rate_differences(first, second, n_first=n_first, n_second=n_second)
+    return _with_rates(
+        rate_differences(first, second, n_first=n_first, n_second=n_second),
+        rates=(first / n_first, second / n_second),
+        support=first + second,
+        method="score test, Fisher's where expected counts are small; Newcombe interval",
+    )
+
+
+def _with_rates(
+    found: RateDifferences,
+    *,
+    rates: tuple[NDArray[np.float64], NDArray[np.float64]],
+    support: NDArray[np.int64],
+    method: str,
+) -> RateComparison:
     return RateComparison(
-        rate_first=first / n_first,
-        rate_second=second / n_second,
+        rate_first=rates[0],
+        rate_second=rates[1],
         difference=found.value,
         low=found.low,
         high=found.high,
         p=found.p,
         n=found.n,
-        support=first + second,
-        method="score test, Fisher's where expected counts are small; Newcombe interval",
+        support=support,
+        method=method,
     )
 
 
@@ -125,14 +149,9 @@ def _compare_pairs(sides: Sides) -> RateComparison:
     found = paired_rate_differences(
         first - both, second - both, both=both, neither=n - first - second + both, test="mid-p"
     )
-    return RateComparison(
-        rate_first=first / n,
-        rate_second=second / n,
-        difference=found.value,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        n=found.n,
+    return _with_rates(
+        found,
+        rates=(first / n, second / n),
         support=first + second,
         method="McNemar's test of pairs (mid-p); Newcombe's paired interval",
     )
@@ -141,18 +160,14 @@ def _compare_pairs(sides: Sides) -> RateComparison:
 def _compare_strata(sides: Sides) -> RateComparison:
     counts, sizes = _by_stratum(sides)
     found = stratified_rate_differences(*counts, n_first=sizes[0], n_second=sizes[1])
-    rates = standard_rates(counts, sizes)
-    first, second = (side.sum(axis=0) for side in counts)
-    return RateComparison(
-        rate_first=rates[0],
-        rate_second=rates[1],
-        difference=found.value,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        n=found.n,
+    used = (sizes[0] > 0) & (sizes[1] > 0)
+    first, second = (side[used].sum(axis=0) for side in counts)
+    return _with_rates(
+        found,
+        rates=standard_rates(counts, sizes),
         support=first + second,
-        method="Mantel-Haenszel difference within strata; Cochran-Mantel-Haenszel test",
+        method="Mantel-Haenszel difference within strata; Cochran-Mantel-Haenszel test, exact "
+        "where counts are small",
     )
 
 
@@ -181,18 +196,25 @@ def _by_stratum(sides: Sides) -> tuple[list[NDArray[np.int64]], list[NDArray[np.
 
 
 def _compare_clustered(sides: Sides) -> RateComparison:
-    """Return the comparison with uncertainty from how much groups of documents differ."""
+    """Return the comparison with uncertainty from how much groups of documents differ.
+
+    A side of one group would seem certain: it does not differ from its own mean.
+    """
+    for side in sides.groups or ():
+        if len(np.unique(side)) < 2:
+            raise InputError(
+                f"{len(side)} documents are in 1 group: how much groups differ cannot be judged "
+                "from fewer than two on each side; group by something finer, or leave the groups "
+                "out"
+            )
     n_first, n_second = len(sides.rows_first), len(sides.rows_second)
     fires = fires_in_both(sides.first, sides.second, sides.rows_first, sides.rows_second)
-    on_first = np.arange(n_first + n_second) < n_first
     own = sides.weights()
     weights, cells = np.concatenate([own[0], -own[1]]), _cells(sides)
     groups = np.concatenate(sides.groups or ())
-    crossing = np.intersect1d(groups[on_first], groups[~on_first]).size > 0
-    parts = [np.ones(len(groups), np.bool_)] if crossing else [on_first, ~on_first]
     sums = [
         clustered_sums(fires[part], weights[part], groups=groups[part], cells=cells[part])
-        for part in parts
+        for part in _independent_parts(sides)
     ]
     first, second = counted(sides)
     found = compare_clustered(*sums, least=_independent_variance(sides, first, second))
@@ -211,6 +233,15 @@ def _compare_clustered(sides: Sides) -> RateComparison:
         support=first + second,
         method=f"cluster-robust t-test of the difference{within}, {found.n_groups} groups",
     )
+
+
+def _independent_parts(sides: Sides) -> list[NDArray[np.bool_]]:
+    """Return which compared documents share no group with others: each side's, or all in one."""
+    groups = sides.groups or (np.empty(0, np.int64),) * 2
+    on_first = np.repeat([True, False], [len(side) for side in groups])
+    if np.intersect1d(*groups).size:
+        return [np.ones(len(on_first), np.bool_)]
+    return [on_first, ~on_first]
 
 
 def _cells(sides: Sides) -> NDArray[np.int64]:

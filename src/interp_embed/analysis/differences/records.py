@@ -141,9 +141,10 @@ class GroupDiff:
 
     def _length_sentence(self) -> str:
         length, (first, second) = self.length, self.tokens
+        compared = "the other nearest in length" if self.others else repr(self.names[1])
         said = (
             f"Documents of {self.names[0]!r} have {first:.1f} tokens and those of "
-            f"{self.names[1]!r} {second:.1f} (difference {length.value:+.1f}, "
+            f"{compared} {second:.1f} (difference {length.value:+.1f}, "
             f"95 % interval {length.low:.1f} to {length.high:.1f})"
         )
         if self.matched_tokens is None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from interp_embed._fingerprint import digest_texts
 from interp_embed.analysis.differences.design import DifferenceDesign
 from interp_embed.analysis.differences.diff import Correction
+from interp_embed.analysis.differences.discovery import discover_differences
 from interp_embed.analysis.differences.held_out import (
     NamedDifference,
     count_missing,
@@ -15,15 +16,10 @@ from interp_embed.analysis.differences.held_out import (
     share_estimate,
     verify_concepts,
 )
-from interp_embed.analysis.differences.held_out_split import (
-    as_corpus,
-    split_corpus,
-    take_rows,
-)
+from interp_embed.analysis.differences.held_out_split import take_rows
 from interp_embed.analysis.differences.labels import ChosenLabels
 from interp_embed.analysis.differences.naming import (
     VerifySettings,
-    features_to_name,
     from_features,
     from_model,
     from_summary,
@@ -58,6 +54,8 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
     pair_second: ArrayLike | None = None,
     groups_first: ArrayLike | None = None,
     groups_second: ArrayLike | None = None,
+    strata_first: ArrayLike | None = None,
+    strata_second: ArrayLike | None = None,
     match_length: bool = False,
     min_support: int = 10,
     level: float = 0.05,
@@ -85,6 +83,8 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
         pair_second: Those of the second group.
         groups_first: Documents of one label are not independent.
         groups_second: Of the second group.
+        strata_first: What is held fixed, in both comparisons; as in ``diff_groups``.
+        strata_second: Of the second group.
         match_length: Whether length is held fixed, in both comparisons.
         min_support: Of features tested.
         level: Significance level, in both.
@@ -95,8 +95,8 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
         seed: Of the split and of samples.
 
     Raises:
-        InputError: As ``diff_groups``; there are too few documents to split; or a baseline is
-            asked for without a language model.
+        InputError: As ``diff_groups``; there are too few documents to split, or a part of them
+            cannot be compared; or a baseline is asked for without a language model.
         LLMError: The server cannot be used; what was answered before is stored.
         Interrupted: Ctrl-C; answers are stored, a second run asks only the rest.
 
@@ -116,30 +116,31 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
         pair_second=pair_second,
         groups_first=groups_first,
         groups_second=groups_second,
+        strata_first=strata_first,
+        strata_second=strata_second,
     )
-    corpus = as_corpus(sides)
-    split = SealedSplit(corpus, split_corpus(corpus, settings.confirm_share, seed))
-    discover = split.discover
-    searched = take_rows(sides, discover.rows)
-    found = design.diff(searched)
-    wanted = features_to_name(found, searched, discover, settings, seed)
-    chosen = name_features(wanted, found, settings, roles, annotator, seed)
-    own = from_model(discover, settings, roles, seed)
+    seen = discover_differences(sides, design, settings, seed)
+    found = seen.found
+    chosen = name_features(seen.wanted, found, settings, roles, annotator, seed)
+    own = from_model(seen.discover, settings, roles, seed)
     concepts = [
         *from_features(found, chosen),
         *from_summary(found, chosen, settings.k, roles),
         *own.named,
     ]
     plan = digest_texts([f"{one.source} {one.feature} {one.concept}" for one in concepts] or ["-"])
-    split.fix(plan)
-    confirm = split.open(plan)
+    sealed = SealedSplit(seen.corpus, seen.split)
+    sealed.fix(plan)
+    confirm = sealed.open(plan)
     verified = _verify(confirm, sides, concepts, chosen, design, settings)
-    n = len(discover), len(corpus)
     if own.why_none:
         why = f"the language model alone named nothing that could be tested: {own.why_none}"
         verified = replace(verified, notes=(*verified.notes, why))
-    told = f"differences were searched on {n[0]} of {n[1]} documents and tested on the others"
-    return replace(found, notes=(*sides.notes, *found.notes, told), verified=verified)
+    told = (
+        f"differences were searched on {len(seen.discover)} of {len(seen.corpus)} documents and "
+        "tested on the others"
+    )
+    return replace(found, notes=(*sides.notes, told, *found.notes), verified=verified)
 
 
 def _verify(
@@ -187,6 +188,7 @@ def _verify(
         why_missing=next(iter(read.reasons.values()), ""),
         method="verdicts on held-out documents, compared as the features were",
         notes=(*notes, *held.notes),
+        paired=held.paired,
     )
 
 

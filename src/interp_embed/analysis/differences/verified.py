@@ -37,7 +37,7 @@ class VerifiedDifference:
     """How well the words tell where the feature fires, on documents searched but not labelled
     from; NaN where there is no feature."""
     n_missing: int
-    """Held-out documents without a verdict, left out."""
+    """Held-out documents left out for want of a verdict; of pairs both, where one has none."""
 
     @property
     def holds(self) -> bool:
@@ -77,6 +77,8 @@ class Verification:
     """The first reason."""
     method: str
     notes: tuple[str, ...] = ()
+    paired: bool = False
+    """Whether documents were compared in pairs."""
 
     def of(self, source: str) -> tuple[VerifiedDifference, ...]:
         """Return the concepts of one source."""
@@ -121,6 +123,9 @@ class Verification:
         said = [
             f"On {self.n_confirm:,} held-out documents {held} of {len(tested)} differences named "
             f"after features hold ({_share(rate)})."
+            if tested
+            else f"No feature's difference was named, to be tested on the {self.n_confirm:,} "
+            "held-out documents."
         ]
         if self.baseline_rate is not None:
             own = self.of(FROM_MODEL)
@@ -128,8 +133,10 @@ class Verification:
                 f"Of {len(own)} that the language model proposed by itself "
                 f"{sum(one.holds for one in own)} hold ({_share(self.baseline_rate)})."
             )
+        lacking = ", which the other of the pair lacks" if self.paired else ""
         said += [
-            f"The named differences cover {_share(cover)} of the documents of {name!r}."
+            f"Of the held-out documents of {name!r} {_share(cover)}, have a named concept that is "
+            f"shown to be more frequent there{lacking}."
             for cover, name in zip((self.coverage, self.coverage_second), self.names, strict=True)
             if np.isfinite(cover.value)
         ]

@@ -101,7 +101,7 @@ def _as_numbers(
         order = column.cat.categories.tolist()
     if order is not None:
         return _ranks(column, list(order))
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if pd.api.types.infer_dtype(column) in ("datetime64", "datetime", "date"):
         stamps = pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[ns]")
         values = stamps.astype("int64").to_numpy(np.float64)
         return np.where(stamps.isna(), np.nan, values), _Words(dates=True)

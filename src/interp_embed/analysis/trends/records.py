@@ -49,7 +49,7 @@ class GroupTrend:
     """Rate at the last level shown less that at the first."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    """95 % interval of ``change``; NaN where a level has a single group."""
+    """95 % interval of ``change``; NaN where the first or last level has a single group."""
     support: NDArray[np.int64]
     """Documents in which it fires."""
     labels: Mapping[int, str]
@@ -123,14 +123,19 @@ class GroupTrend:
         frame = self.to_frame()
         counts = frame.loc[frame["significant"], "shape"].value_counts()
         n_found, n_turn = int(self.significant.sum()), self.shape.count("not monotone")
+        # The names of joined levels have a "to" of their own.
+        between = "to" if self.n_levels == len(self.level_names) else "…"
+        span = f"{self.level_names[0]} {between} {self.level_names[-1]}"
         said = [
             f"{n_found:,} of {len(frame):,} features tested are associated with the level "
-            f"({self.level_names[0]} to {self.level_names[-1]}, {self.n_levels} levels, {self.n:,} "
-            f"documents; {self.correction} at {self.level:.2g}): {counts.get('rising', 0)} rise "
-            f"and {counts.get('falling', 0)} fall throughout."
+            f"({span}, {self.n_levels} levels, {self.n:,} documents; {self.correction} at "
+            f"{self.level:.2g}): {counts.get('rising', 0)} rise and {counts.get('falling', 0)} "
+            "fall, with no turn that could be shown."
         ]
         if n_turn:
-            said.append(f"{n_turn} come and go: they rise and fall.")
+            said.append(
+                f"{n_turn} turn: their rates rise between some levels, fall between others."
+            )
         for way in ("rising", "falling"):
             named = frame[frame["significant"] & (frame["shape"] == way)].head(_NAMED)
             said += [self._sentence(row, way) for row in rows_of(named)]

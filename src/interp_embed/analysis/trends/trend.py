@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from interp_embed.analysis.differences.diff import Correction
 from interp_embed.analysis.differences.firing_counts import count_firing, fires_in
-from interp_embed.analysis.differences.rate_comparison import CORRECTIONS, check_testing
-from interp_embed.analysis.differences.sides import as_keys
+from interp_embed.analysis.differences.rate_comparison import (
+    CORRECTIONS,
+    can_compare,
+    check_testing,
+    compare_rates,
+)
+from interp_embed.analysis.differences.sides import Sides, as_keys
 from interp_embed.analysis.documents import EncodedDocuments
 from interp_embed.analysis.trends.levels import OrderedLevels, read_levels
 from interp_embed.analysis.trends.records import GroupTrend
@@ -17,13 +23,10 @@ from interp_embed.errors import InputError
 from interp_embed.stats import (
     ColumnTrends,
     adjust_benjamini_hochberg,
-    clustered_sums,
     clustered_trends,
     column_shapes,
     column_spread,
     column_trends,
-    compare_clustered,
-    rate_differences,
     rates_of,
 )
 
@@ -94,7 +97,7 @@ def trend_groups(
         seed=seed,
         progress=progress,
     )
-    change = _changes(documents, ordered, of_group, hits, sizes)
+    change = _changes(documents, ordered, of_group)
     by_level = rates_of(hits.T, sizes)
     notes = _notes(ordered, tested, min_support, clustered=of_group is not None)
     return GroupTrend(
@@ -218,33 +221,21 @@ def _verdicts(
 
 
 def _changes(
-    documents: EncodedDocuments,
-    ordered: OrderedLevels,
-    of_group: NDArray[np.object_] | None,
-    hits: NDArray[np.int64],
-    sizes: NDArray[np.int64],
+    documents: EncodedDocuments, ordered: OrderedLevels, of_group: NDArray[np.object_] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends of the interval of last rate less first."""
-    if of_group is None:
-        found = rate_differences(hits[-1], hits[0], n_first=int(sizes[-1]), n_second=int(sizes[0]))
-        return found.low, found.high
-    ends = [np.flatnonzero(ordered.shown == end) for end in (len(sizes) - 1, 0)]
-    named = [set(of_group[rows].tolist()) for rows in ends]
-    unknown = np.full(hits.shape[1], np.nan)
-    if named[0] & named[1] or min(map(len, named)) < 2:
+    ends = ordered.shown == len(ordered.names) - 1, ordered.shown == 0
+    last, first = (ordered.rows[end] for end in ends)
+    groups = None
+    if of_group is not None:
+        number = pd.factorize(of_group)[0]
+        groups = number[ends[0]], number[ends[1]]
+    sides = Sides(documents, documents, last, first, paired=False, groups=groups)
+    if not can_compare(sides):
+        unknown = np.full(documents.n_features, np.nan)
         return unknown, unknown
-    sums = [
-        clustered_sums(
-            fires_in(documents, ordered.rows[rows]),
-            np.full(len(rows), sign / len(rows)),
-            groups=of_group[rows],
-        )
-        for rows, sign in zip(ends, (1.0, -1.0), strict=True)
-    ]
-    rate = (hits[-1] + hits[0]) / (sizes[-1] + sizes[0])
-    least = rate * (1.0 - rate) * (1.0 / sizes[-1] + 1.0 / sizes[0])
-    tested = compare_clustered(*sums, least=least)
-    return tested.low, tested.high
+    rates = compare_rates(sides)
+    return rates.low, rates.high
 
 
 def _notes(
