@@ -81,13 +81,14 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
 
 
 def test_the_figures_and_the_backend_of_the_user_are_left_alone(tmp_path):
-    backend, own = matplotlib.get_backend(), plt.figure()
+    own = plt.figure()
+    backend, figures = matplotlib.get_backend(), plt.get_fignums()
 
     for name, make in fake.EVERY.items():
         write_analysis(make(), tmp_path, name=name)
 
     assert matplotlib.get_backend() == backend
-    assert plt.get_fignums() == [own.number]
+    assert plt.get_fignums() == figures
     plt.close(own)
 
 
