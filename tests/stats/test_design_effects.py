@@ -190,12 +190,14 @@ def test_the_intraclass_correlation_by_hand():
     groups = np.array([0, 0, 1, 1, 2, 2])
     side = Firing.of(sparse(fires), name="activations", min_support=1)
 
-    alike = GroupCounts.of(side, groups, np.full(3, 2.0)).alike
+    alike = GroupCounts.of(side, np.arange(3), groups, np.full(3, 2.0)).alike
 
     above, within = (2.5 - 1.5) / 2, 0.5 / 3
     by_feature = dict(zip(side.kept.tolist(), alike.tolist(), strict=True))
     assert by_feature == pytest.approx({0: 1.0, 1: 0.0, 2: (above - within) / (above + within)})
-    assert side.start[-1] == side.rows.size  # not changed on the way
+    some = GroupCounts.of(side, np.array([1]), groups, np.full(3, 2.0))
+    assert np.isnan(some.alike).tolist() == [True, False, True]
+    assert (some.square[1], some.by_size[1]) == (np.square([2, 0, 1]).sum(), 6)
 
 
 def test_groups_that_tell_nothing_are_refused():

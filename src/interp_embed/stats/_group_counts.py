@@ -1,12 +1,13 @@
 """How the documents of features spread over groups."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from interp_embed.stats._firing import Firing
+from interp_embed.stats._group_kernels import Columns, count_groups, make_room
 
 Floats = NDArray[np.float64]
 
@@ -23,30 +24,35 @@ class GroupCounts:
     """Intraclass correlation, in [0, 1]."""
 
     @classmethod
-    def of(cls, side: Firing, of_group: NDArray[np.int64], size: Floats) -> "GroupCounts":
-        """Return the sums of the features of a side.
+    def of(
+        cls,
+        side: Firing,
+        features: NDArray[np.integer[Any]],
+        of_group: NDArray[np.int64],
+        size: Floats,
+    ) -> "GroupCounts":
+        """Return the sums of some features of a side, NaN for the others.
 
         Args:
-            side: Where they fire.
+            side: Where features fire.
+            features: Places of those wanted.
             of_group: Group of each document from 0, shape (n_documents,).
             size: Documents of each group, shape (n_groups,).
         """
-        entries = np.ones(side.rows.size), of_group[side.rows], side.start.copy()
-        fires = csr_array(entries, (side.kept.size, size.size))
-        fires.sum_duplicates()  # in place; then counts by group, (n_features, n_groups)
-        of_entry = np.repeat(np.arange(side.kept.size), np.diff(fires.indptr))
-
-        def summed(values: NDArray[np.float64]) -> Floats:
-            found = np.bincount(of_entry, weights=values, minlength=side.kept.size)
-            return np.asarray(found, np.float64)
-
-        own, count = size[fires.indices], np.asarray(fires.data, np.float64)
-        between = summed(count**2 / own)
-        return cls(
-            summed(count**2),
-            summed(count * own),
-            _intraclass(between, side.counts.astype(np.float64), size),
+        wanted = np.unique(features)
+        found = np.zeros((wanted.size, 3))
+        count_groups(
+            Columns(side.start, side.rows),
+            of_group.astype(np.int32),
+            size,
+            wanted.astype(np.int32),
+            make_room(side.n, size.size),
+            found,
         )
+        sums = np.full((3, side.kept.size), np.nan)
+        sums[:2, wanted] = found[:, :2].T
+        sums[2, wanted] = _intraclass(found[:, 2], side.counts[wanted].astype(np.float64), size)
+        return cls(*sums)
 
 
 def _intraclass(between: Floats, count: Floats, size: Floats) -> Floats:

@@ -106,7 +106,8 @@ def design_effects(
     n_groups, n_pairs = size.size, tables.both.size
     if n_groups == left.n:
         return DesignEffects(np.ones(n_pairs), np.full(n_pairs, np.inf), n_groups)
-    one, two = (GroupCounts.of(side, of_group, size) for side in (left, right))
+    one = GroupCounts.of(left, tables.first, of_group, size)
+    two = GroupCounts.of(right, tables.second, of_group, size)
     effect = np.ones(n_pairs)
     order = np.argsort(tables.first, kind="stable")
     for start in range(0, n_pairs, _PAIRS):
