@@ -87,6 +87,12 @@ def design_effects(
       carries the pair;
     - that of NPMI, likewise.
 
+    In simulations of 5 to 300 authors who lean to features, each in its own way (logit-normal or
+    beta rates, or features that two or three authors have nearly always), p at most .05 and .001
+    came in at most that share of pairs, and 1e-5 in none of 350,000; of 25 authors of 30 documents
+    .05 came in at most 2 %, of ten in at most 1 %: few groups can show little. Intervals of
+    associated pairs held the truth in 93 to 98 % (of independent documents 71 to 96 %).
+
     Ten documents of each of 20 authors, features that an author has in all or in none: 10 by the
     first ratio, 10 x 20/19 by the others.
 

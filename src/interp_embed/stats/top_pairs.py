@@ -91,11 +91,12 @@ def top_pairs(
     is listed; it lists no pair that it would not list were all tested.
 
     Documents of one group need not be independent: pairs that are significant by the exact test
-    are then tested again by counts divided by their design effect (``design_effects``), and p is
-    the larger of both. It is a p-value of what groups of documents show, however it was chosen
-    which pairs are tested again, since all others count as p = 1; and none of these could be
-    listed, since q falls nowhere when p-values rise. Without groups documents must be independent.
-    Leave near-duplicates out before, or make them groups.
+    are then tested again by counts divided by their design effect (``design_effects``), their p is
+    the larger of both, and that of all other pairs 1. However they were chosen, none of these
+    values is below the p of the second test, so that each is valid if that one is; and since no q
+    falls where a p rises, no pair is listed that the second test of all pairs would not list.
+    Without groups documents must be independent. Leave near-duplicates out before, or make them
+    groups.
 
     Args:
         activations: Shape (n_documents, n_features), values >= 0; a feature fires above 0.

@@ -45,6 +45,7 @@ def correlate_metadata(
     Categories (texts, booleans, lists of texts) are compared by Fisher's exact test and NPMI,
     numbers by the point-biserial correlation and the rank-sum test. One correction covers every
     feature with every category and number of all columns. Missing values are left out and counted.
+    Where documents are in groups, p is the larger of this and that over groups, of every test.
 
     Args:
         documents: Documents with their table.
