@@ -19,7 +19,7 @@ from _validity_correlate import correlation_rows, listed_npmi_rows
 from _validity_diff import diff_rows, group_trend_rows
 from _validity_errors import error_rows, strata_rows
 from _validity_null import null_rows, preference_rows
-from _validity_pairs import difference_rows, npmi_rows, pair_rows, trend_rows
+from _validity_pairs import author_rows, difference_rows, npmi_rows, pair_rows, trend_rows
 from _validity_planted import planted_rows, recovery_rows, stability_rows, yelp_rows
 from _validity_rows import FULL, QUICK, Row, Sizes, write_markdown
 from _validity_search import search_rows
@@ -28,7 +28,7 @@ EXPERIMENTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "X1": recovery_rows,
     "X2": planted_rows,
     "X3": yelp_rows,
-    "X5": lambda sizes: [*pair_rows(sizes), *correlation_rows(sizes)],
+    "X5": lambda sizes: [*pair_rows(sizes), *correlation_rows(sizes), *author_rows(sizes)],
     "X6": lambda sizes: [*npmi_rows(sizes), *listed_npmi_rows(sizes)],
     "X7": null_rows,
     "X8": preference_rows,

@@ -125,6 +125,7 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         (("trend", "SPEECHES", "--by", "year", "--order", "1800"), "at least two groups"),
         (("trend", "SPEECHES", "--by", "year", "--order", "1800,1700"), "no document has '1700'"),
         (("correlate", "SPEECHES", "--columns", "party,yaer"), "no column 'yaer' for --columns"),
+        (("correlate", "SPEECHES", "--group-by", "speakr"), "no column 'speakr' for --group-by"),
         (("correlate", "SPEECHES", "--on", "id"), "name B too"),
         (("correlate", "SPEECHES", "--feature", "60"), "use a number from 0 to 59"),
         (("correlate", "SPEECHES", "--max-q", "0"), "--max-q must be above 0"),
@@ -262,6 +263,8 @@ def test_what_was_asked_is_handed_on(speeches, made_by_hand):
     assert named["match_length"]
     assert named["group_by"] == "speaker"
     assert named["verify"] == "words"
+    run("correlate", speeches, "--group-by", "speaker", "--top", 9)
+    assert made_by_hand["correlations"][1]["group_by"] == "speaker"
 
 
 def test_json_and_csv_are_whole_and_alone_on_the_output(speeches, made_by_hand):
@@ -373,6 +376,8 @@ def test_what_was_planted_is_found(speeches, tmp_path):
     assert linked.exit_code == 0, linked.output
     assert re.search(r'mentions "sea" +0 +party +(Whig|Tory)', linked.output)
     assert run("correlate", speeches, "--feature", 3, "--quiet").exit_code == 0
+    grouped = run("correlate", speeches, "--feature", 3, "--group-by", "speaker")
+    assert "groups, within which they are not independent" in grouped.output
 
     assert run("cluster", speeches, "--k", 2, *out).exit_code == 0
     page = (tmp_path / "found" / "report.html").read_text("utf-8")

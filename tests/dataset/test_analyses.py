@@ -198,6 +198,32 @@ def test_features_go_with_values_of_columns(dataset):
         dataset.metadata_links(["hlaf"])
 
 
+def test_documents_of_a_column_are_not_independent_in_pairs_and_columns(dataset):
+    options = {"max_q": 1.0}
+    plain = dataset.correlations(**options).to_frame().set_index(["first", "second"])
+    grouped = dataset.correlations(group_by="prompt", **options).to_frame()
+    grouped = grouped.set_index(["first", "second"])
+
+    shared = plain.index.intersection(grouped.index)
+    assert len(shared) > 20
+    assert (grouped.loc[shared, "p"] >= plain.loc[shared, "p"]).all()
+    assert (grouped["design_effect"] >= 1).all()
+    assert dataset.pairs(0, group_by="prompt").n_groups == N // 2
+    one, other = dataset[dataset["side"] == "a"], dataset[dataset["side"] == "b"]
+    across = one.correlations(other, on="prompt", group_by="year", max_q=1.0)
+    assert across.n_groups == 3  # of the first data set
+    linked = dataset.metadata_links(["half"], group_by="prompt", max_q=1.0)
+    assert linked.n_groups == N // 2
+    assert "prompt" not in dataset.metadata_links(group_by="prompt").n_missing
+    for search in (dataset.correlations, dataset.metadata_links):
+        with pytest.raises(InputError, match="prmpt"):
+            search(group_by="prmpt")
+    with pytest.raises(InputError, match="prmpt"):
+        dataset.pairs(0, group_by="prmpt")
+    with pytest.raises(InputError, match="are in one group"):
+        one.correlations(group_by="side")
+
+
 def test_what_is_held_fixed_is_a_column(dataset):
     within = dataset.diff(by="half", within="side")
 

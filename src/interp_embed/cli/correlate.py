@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     "--columns", metavar="COL,COL", help="Features with these columns of the table instead."
 )
 @click.option("--feature", type=int, metavar="F", help="Only pairs with this feature of A.")
+@click.option(
+    "--group-by",
+    metavar="COL",
+    help="Column whose equal values (an author) are not independent of each other.",
+)
 @firing_option
 @click.option(
     "--min-support",
@@ -48,6 +53,7 @@ def command(
     on: str | None,
     columns: str | None,
     feature: int | None,
+    group_by: str | None,
     firing: str | None,
     min_support: int | None,
     max_q: float,
@@ -63,7 +69,7 @@ def command(
     \b
     interp-embed correlate reviews --out report
     interp-embed correlate prompts answers --on id
-    interp-embed correlate speeches --columns party,year
+    interp-embed correlate speeches --columns party,year --group-by president
     interp-embed correlate reviews --feature 17
     """  # noqa: D301 - \b keeps lines apart in the help
     sources = find_sources([one] if other is None else [one, other], encoding)
@@ -78,6 +84,8 @@ def command(
     if feature is not None and other is not None:
         raise InputError("--feature shows the pairs within A: leave out B")
     sources[0].check_columns(wanted, option="--columns")
+    if group_by is not None:
+        sources[0].check_columns([group_by], option="--group-by")
     if feature is not None:
         sources[0].check_features([feature], option="--feature")
     if not 0 < max_q <= 1:
@@ -88,10 +96,10 @@ def command(
     found: Analysis
     if wanted:
         found = dataset.metadata_links(
-            wanted, firing=strength, min_support=min_support, max_q=max_q
+            wanted, firing=strength, min_support=min_support, max_q=max_q, group_by=group_by
         )
     elif feature is not None:
-        found = dataset.pairs(feature, firing=strength)
+        found = dataset.pairs(feature, firing=strength, group_by=group_by)
     else:
         found = dataset.correlations(
             partner[0] if partner else None,
@@ -100,6 +108,7 @@ def command(
             min_support=min_support,
             max_q=max_q,
             top=top,
+            group_by=group_by,
             progress=result.progress,
         )
     hand_over(found, result, name="correlate")

@@ -48,6 +48,8 @@ from interp_embed.errors import MissingExtraError
 from interp_embed.interpret import Annotator, LLMLike
 from interp_embed.llm import CostEstimate
 
+_GROUPS = "the groups that are not independent"
+
 
 class Explorations:
     """Analyses of one data set: each loads what it reads, and forwards."""
@@ -66,6 +68,7 @@ class Explorations:
         min_pairs: int = 5,
         max_q: float = 0.05,
         top: int = 50,
+        group_by: str | None = None,
         directions: bool | None = None,
         progress: bool = False,
     ) -> Correlations:
@@ -80,12 +83,15 @@ class Explorations:
             min_pairs: Documents in which both fire at least, or are expected to.
             max_q: Largest q of a pair shown.
             top: Pairs kept for each feature, of either sign.
+            group_by: Column with authors, parents or the like, whose documents are not independent;
+                of this data set, with ``other``, too.
             directions: Set apart pairs of nearly equal decoder directions; None: for embedding
                 SAEs, since a reader would have to be loaded.
             progress: Show a bar.
 
         Raises:
-            InputError: A setting is out of range, or the two data sets do not belong together.
+            InputError: A setting is out of range, the two data sets do not belong together, or a
+                group is missing or the only one.
         """
         entries = self._entries(firing)
         documents = entries.documents
@@ -106,20 +112,29 @@ class Explorations:
             min_pairs=min_pairs,
             max_q=max_q,
             top=top,
+            groups=column_of(documents, group_by, purpose=_GROUPS),
             near=near,
             progress=progress,
         )
 
-    def pairs(self, feature: object, *, firing: Firing | None = None) -> Correlations:
+    def pairs(
+        self, feature: object, *, firing: Firing | None = None, group_by: str | None = None
+    ) -> Correlations:
         """Return all features that go with one feature, or avoid it.
 
+        Args:
+            feature: Its index.
+            firing: When a feature counts as firing, as in :meth:`diff`.
+            group_by: Column of documents that are not independent.
+
         Raises:
-            InputError: There is no such feature.
+            InputError: There is no such feature or column, or a group is missing or the only one.
         """
         entries = self._entries(firing)
         number = as_feature(feature, entries.documents.n_features)
         near = Neighbours(peak=entries.peak, dictionary=self._directions(wanted=None))
-        return associate_feature(entries.documents, number, near=near)
+        groups = column_of(entries.documents, group_by, purpose=_GROUPS)
+        return associate_feature(entries.documents, number, groups=groups, near=near)
 
     def metadata_links(
         self,
@@ -128,29 +143,36 @@ class Explorations:
         firing: Firing | None = None,
         min_support: int | None = None,
         max_q: float = 0.05,
+        group_by: str | None = None,
         progress: bool = False,
     ) -> MetadataAssociations:
         """Return which features go with which values of the table's columns.
 
         Args:
-            columns: Names; None for all but the text. Free text and keys are skipped.
+            columns: Names; None for all but the text and ``group_by``. Free text and keys are
+                skipped.
             firing: When a feature counts as firing, as in :meth:`diff`.
             min_support: Documents in which a feature fires, and that have a value, at least; None:
                 by their number.
             max_q: Largest q shown.
+            group_by: Column of documents that are not independent.
             progress: Show a bar.
 
         Raises:
-            InputError: There is no such column, or nothing to compare.
+            InputError: There is no such column, nothing to compare, or a group is missing or the
+                only one.
         """
         chosen = columns
         if chosen is None:
-            chosen = [str(name) for name in self._contents.frame if name != self._contents.field]
+            left_out = (self._contents.field, group_by)
+            chosen = [str(name) for name in self._contents.frame if name not in left_out]
+        documents = load_documents(source_of(self), firing=firing)
         return correlate_metadata(
-            load_documents(source_of(self), firing=firing),
+            documents,
             chosen,
             min_support=min_support,
             max_q=max_q,
+            groups=column_of(documents, group_by, purpose=_GROUPS),
             progress=progress,
         )
 

@@ -39,6 +39,10 @@ from interp_embed.stats.crossfit import (
     crossfit_score,
     fit_ridge,
 )
+from interp_embed.stats.design_effects import (
+    DesignEffects,
+    number_groups,
+)
 from interp_embed.stats.intervals import (
     Interval,
     clopper_pearson_interval,
@@ -180,6 +184,7 @@ __all__ = [
     "ConsensusFeature",
     "CorrectedDifference",
     "CorrectedFit",
+    "DesignEffects",
     "DetectableEffect",
     "FeatureMatching",
     "Interval",
@@ -252,6 +257,7 @@ __all__ = [
     "npmi",
     "npmi_interval",
     "npmi_shrunk",
+    "number_groups",
     "paired_rate_differences",
     "partial_permutation_test",
     "partner_pairs",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, csr_matrix
 
 from interp_embed.errors import InputError
@@ -13,6 +13,13 @@ from interp_embed.stats._checks import check_level
 from interp_embed.stats._firing import Firing, check_same_documents, walk_of
 from interp_embed.stats._fisher import fisher_p
 from interp_embed.stats._pair_kernels import count_block
+from interp_embed.stats.design_effects import (
+    DesignEffects,
+    PairTables,
+    design_effects,
+    number_groups,
+)
+from interp_embed.stats.grouped_tables import grouped_p
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg, adjust_benjamini_yekutieli
 from interp_embed.stats.npmi import npmi_interval, npmi_of_counts, npmi_shrunk
 
@@ -42,7 +49,7 @@ class PairAssociations:
     npmi_shrunk: NDArray[np.float64]
     """The same, drawn towards 0 where few documents carry it."""
     p: NDArray[np.float64]
-    """Two-sided p of Fisher's exact test, in (0, 1]."""
+    """Two-sided p of Fisher's exact test, in (0, 1]; of groups, the larger of this and theirs."""
     q: NDArray[np.float64]
     """``p`` corrected for all ``n_tests`` pairs, not only those listed."""
     n_tests: int
@@ -52,6 +59,8 @@ class PairAssociations:
     n_columns_left_out: int
     """Features of too few documents, or firing in all: in no pair."""
     n_documents: int
+    design: DesignEffects | None = None
+    """How many documents count as one; None where documents are independent."""
 
 
 def associate_pairs(
@@ -62,6 +71,7 @@ def associate_pairs(
     max_q: float = 0.05,
     level: float = 0.95,
     correction: Literal["bh", "by"] = "bh",
+    groups: ArrayLike | None = None,
 ) -> PairAssociations:
     """Return the pairs of features that fire together more, or less, than chance explains.
 
@@ -71,7 +81,9 @@ def associate_pairs(
     ``max_q``, listed are positive pairs together in ``min_support`` documents and negative ones
     expected in as many; the rest is counted in ``n_below_support``.
 
-    Documents must be independent: merge chunks of one text and leave near-duplicates out before.
+    Documents must be independent, or those of one group be named as such: p is then the larger of
+    the exact test's and of that of counts divided by their design effect (``design_effects``).
+    Leave near-duplicates out before, or make them groups.
 
     Args:
         activations: Shape (n_documents, n_features), values >= 0; a feature fires above 0.
@@ -81,10 +93,11 @@ def associate_pairs(
         max_q: Largest q listed, in (0, 1]; at 1 every pair tested.
         level: Confidence level of the intervals, in (0, 1).
         correction: ``bh`` or, for any dependence among pairs, ``by`` (Benjamini-Yekutieli).
+        groups: Label of each document's group, shape (n_documents,); None: each its own.
 
     Raises:
         InputError: A matrix is not CSR, has a negative or NaN value or no documents, numbers of
-            documents differ, or a setting is out of range.
+            documents differ, a group is missing or the only one, or a setting is out of range.
 
     Source: task of Jiang et al. 2025, arXiv 2512.10092, section on correlations, which thresholds
     NPMI without a test, a support or a correction.
@@ -94,6 +107,7 @@ def associate_pairs(
     left = Firing.of(activations, name="activations", min_support=min_support)
     right = left if other is None else Firing.of(other, name="other", min_support=min_support)
     check_same_documents(left, right)
+    of_group = None if groups is None else number_groups(groups, left.n)
     n_tests = left.kept.size * right.kept.size
     if other is None:
         n_tests = left.kept.size * (left.kept.size - 1) // 2
@@ -102,7 +116,11 @@ def associate_pairs(
     a, b = left.counts[rows[0]], right.counts[rows[1]]
     both = rows[2]
     total = np.full(both.shape, left.n)
-    p = fisher_p(both, a, b, total)
+    p, design = fisher_p(both, a, b, total), None
+    if of_group is not None:
+        tables = PairTables(rows[0], rows[1], both, a, b)
+        design = design_effects(left, right, tables, of_group)
+        p = np.maximum(p, grouped_p(tables, design, left.n))
     adjust = adjust_benjamini_hochberg if correction == "bh" else adjust_benjamini_yekutieli
     q = adjust(p, n_tests=n_tests)
     expected = a * (b / left.n)
@@ -116,7 +134,9 @@ def associate_pairs(
         a, b = np.where(turned, b, a), np.where(turned, a, b)
     listed = listed[np.lexsort((second[listed], first[listed], p[listed]))]
     a, b, both, total = a[listed], b[listed], both[listed], total[listed]
-    low, high = npmi_interval(both, a, b, n=total, level=level)
+    design = None if design is None else design.take(listed)
+    certainty = {} if design is None else {"effect": design.effect, "df": design.df}
+    low, high = npmi_interval(both, a, b, n=total, level=level, **certainty)
     return PairAssociations(
         first=first[listed],
         second=second[listed],
@@ -134,6 +154,7 @@ def associate_pairs(
         n_below_support=int(found.sum()) - listed.size,
         n_columns_left_out=left.n_left_out + (0 if other is None else right.n_left_out),
         n_documents=left.n,
+        design=design,
     )
 
 

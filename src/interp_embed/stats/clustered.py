@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, csr_matrix, hstack
 
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_same_length, finite_vector, number_labels
+from interp_embed.stats._cluster_kernels import ColumnSums, Documents, sum_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +67,21 @@ def clustered_sums(
             f"{c.size} documents are in {n_groups} group: how much groups differ cannot be judged "
             "from fewer than two; group by something finer, or leave the groups out"
         )
-    basis = csr_array((np.ones(c.size), (np.arange(c.size), of_cell)))
+    along = np.zeros(0)
     if slope is not None:
         along = finite_vector(slope, name="slope")
         check_same_length(c.size, along, name="slope")
-        basis = csr_array(hstack([basis, csr_array(along[:, None])]))
-    sums, squares = _sums_and_squares(values, c, of_group, basis, n_groups)
+    order = np.argsort(of_group, kind="stable")
+    documents = Documents(order, of_group, c, of_cell, along)
+    sums, squares = _sums_and_squares(values, documents, n_groups)
     n_lost = 1.0 + (slope is not None)
-    df = _degrees(values, squares, c, of_group) - n_lost
+    df = _degrees(sums, squares, c, of_group) - n_lost
     factor = n_groups / max(1.0, n_groups - n_lost)
-    return ClusteredSums(sums, squares * factor, np.maximum(df, 1.0), n_groups)
+    return ClusteredSums(sums.weighted, squares * factor, np.maximum(df, 1.0), n_groups)
 
 
 def _degrees(
-    values: csr_matrix | csr_array,
+    sums: ColumnSums,
     squares: NDArray[np.float64],
     c: NDArray[np.float64],
     of_group: NDArray[np.int64],
@@ -89,43 +91,43 @@ def _degrees(
     A group adds to the variance by its documents, and by how alike they are times the square of
     its weight; how alike is what makes these add up to the variance that was found.
     """
-    n, n_columns = values.shape
-    total = np.bincount(values.indices, weights=values.data, minlength=n_columns)
-    square = np.bincount(values.indices, weights=values.data**2.0, minlength=n_columns)
-    spread = square / n - (total / n) ** 2
+    spread = sums.total_square / c.size - (sums.total / c.size) ** 2
     own = np.bincount(of_group, weights=c**2)
     shared = np.maximum(np.bincount(of_group, weights=np.abs(c)) ** 2 - own, 0.0)
-    excess = np.divide(squares, spread, out=np.zeros(n_columns), where=spread > 0.0) - own.sum()
+    excess = np.divide(squares, spread, out=np.zeros(spread.size), where=spread > 0.0) - own.sum()
     alike = np.clip(excess / max(float(shared.sum()), 1e-300), 0.0, 1.0)
     whole = own.sum() + alike * shared.sum()
     fourth = own @ own + 2.0 * alike * (own @ shared) + alike**2 * (shared @ shared)
-    return np.asarray(np.divide(whole**2, fourth, out=np.ones(n_columns), where=fourth > 0.0))
+    return np.asarray(np.divide(whole**2, fourth, out=np.ones(spread.size), where=fourth > 0.0))
 
 
 def _sums_and_squares(
-    values: csr_matrix | csr_array,
-    c: NDArray[np.float64],
-    of_group: NDArray[np.int64],
-    basis: csr_array,
-    n_groups: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values: csr_matrix | csr_array, documents: Documents, n_groups: int
+) -> tuple[ColumnSums, NDArray[np.float64]]:
     """Return the sums, and the sum over groups of (its sum less what is expected)^2.
 
-    Expected is the least-squares fit of each column on the basis, shape (n, n_basis). The square
-    is multiplied out, so that nothing of shape (n_groups, n_columns) is made dense.
+    Expected is the least-squares fit of each column on the cells and the slope. The square is
+    multiplied out, so that nothing of shape (n_groups, n_columns) is made.
     """
     n, n_columns = values.shape
-    products = np.asarray((basis.T @ values).toarray(), np.float64)  # (n_basis, n_columns)
-    fitted = np.linalg.pinv((basis.T @ basis).toarray(), hermitian=True) @ products
-    to_groups = csr_array((c, (of_group, np.arange(n))), shape=(n_groups, n))
-    found = csr_array(to_groups @ values)  # (n_groups, n_columns)
+    basis = csr_array((np.ones(n), (np.arange(n), documents.cell)))
+    if documents.along.size:
+        basis = csr_array(hstack([basis, csr_array(documents.along[:, None])]))
+    to_groups = csr_array((documents.weight, (documents.group, np.arange(n))), shape=(n_groups, n))
     share = (to_groups @ basis).toarray()  # (n_groups, n_basis)
-    crossed = (found.T @ share).T  # (n_basis, n_columns)
-    squared = np.bincount(found.indices, weights=found.data**2.0, minlength=n_columns)
-    squared = squared - 2.0 * (fitted * crossed).sum(axis=0)
+    n_basis = share.shape[1]
+    sums = ColumnSums(
+        *(np.zeros(n_columns) for _ in range(4)),
+        *(np.zeros((n_basis, n_columns)) for _ in range(2)),
+    )
+    rows = values.tocsr()
+    data = rows.data if rows.data.dtype in (np.float32, np.float64) else rows.data.astype(float)
+    columns = rows.indices.astype(np.int32, copy=False)
+    sum_groups(rows.indptr.astype(np.int64), columns, data, documents, share, sums)
+    fitted = np.linalg.pinv((basis.T @ basis).toarray(), hermitian=True) @ sums.products
+    squared = sums.squared - 2.0 * (fitted * sums.crossed).sum(axis=0)
     squared = squared + (fitted * (share.T @ share @ fitted)).sum(axis=0)
-    sums = np.bincount(found.indices, weights=found.data, minlength=n_columns)
-    return sums.astype(np.float64), np.maximum(squared, 0.0)
+    return sums, np.maximum(squared, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

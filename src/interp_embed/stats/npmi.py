@@ -51,6 +51,8 @@ def npmi_interval(
     *,
     n: ArrayLike,
     level: float = 0.95,
+    effect: ArrayLike = 1.0,
+    df: ArrayLike = np.inf,
 ) -> NDArray[np.float64]:
     """Return the ends of an interval of NPMI, low and high stacked on the first axis.
 
@@ -67,13 +69,19 @@ def npmi_interval(
         n_second: Documents in which the second does.
         n: Documents in all.
         level: Confidence level in (0, 1).
+        effect: Documents that count as one where groups of them are alike, >= 1
+            (``DesignEffects``); all counts are divided by it.
+        df: Degrees of freedom with which the effect is known, >= 1.
 
     Raises:
-        InputError: As ``npmi``; or the level is not in (0, 1).
+        InputError: As ``npmi``; or the level is not in (0, 1), or an effect or df is below 1.
     """
     check_level(level)
     point = npmi(n_both, n_first, n_second, n=n)
-    both, a, b, total = (side.astype(np.float64) for side in _fitting(n_both, n_first, n_second, n))
+    counted, known = np.asarray(effect, np.float64), np.asarray(df, np.float64)
+    if not ((counted >= 1.0).all() and (known >= 1.0).all()):
+        raise InputError("effect and df must be at least 1, none of them NaN")
+    both, a, b, total = (side / counted for side in _fitting(n_both, n_first, n_second, n))
     cells = np.stack([both, a - both, b - both]) + _ADDED
     p11, p10, p01 = cells / (total + 4.0 * _ADDED)
     first, second = p11 + p10, p11 + p01
@@ -89,7 +97,7 @@ def npmi_interval(
     shares = np.stack([p11, p10, p01])
     variance = (shares * slopes**2).sum(axis=0) - (shares * slopes).sum(axis=0) ** 2
     error = np.sqrt(np.maximum(variance, 0.0) / (total + 4.0 * _ADDED)) / (1.0 - centre**2)
-    reach = float(stats.norm.ppf(0.5 + level / 2.0)) * error
+    reach = stats.t.ppf(0.5 + level / 2.0, known) * error
     low = np.minimum(np.tanh(np.arctanh(centre) - reach), point)
     high = np.maximum(np.tanh(np.arctanh(centre) + reach), point)
     return np.stack([low, high])

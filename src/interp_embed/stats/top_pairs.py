@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.sparse import csr_array, csr_matrix
 from scipy.special import xlogy
@@ -14,6 +14,13 @@ from interp_embed.errors import InputError
 from interp_embed.stats._firing import Firing, check_same_documents, walk_of
 from interp_embed.stats._fisher import fisher_p
 from interp_embed.stats._pair_kernels import Heap, Limits, Tables, keep_best
+from interp_embed.stats.design_effects import (
+    DesignEffects,
+    PairTables,
+    design_effects,
+    number_groups,
+)
+from interp_embed.stats.grouped_tables import grouped_p
 from interp_embed.stats.multiplicity import adjust_benjamini_hochberg
 from interp_embed.stats.npmi import npmi_of_counts
 
@@ -43,7 +50,7 @@ class TopPairs:
     n_first: NDArray[np.int32]
     n_second: NDArray[np.int32]
     p: NDArray[np.float64]
-    """Two-sided p of Fisher's exact test, in (0, 1]."""
+    """Two-sided p of Fisher's exact test, in (0, 1]; of groups, the larger of this and theirs."""
     q: NDArray[np.float64]
     """``p`` corrected for all ``n_tests`` pairs."""
     n_tests: int
@@ -55,6 +62,8 @@ class TopPairs:
     n_everywhere: int
     """Features of both sides that fire in every document: in no pair."""
     n_documents: int
+    design: DesignEffects | None = None
+    """How many documents count as one; None where documents are independent."""
 
 
 def top_pairs(
@@ -66,6 +75,7 @@ def top_pairs(
     max_q: float = 0.05,
     top: int = 50,
     negative: bool = True,
+    groups: ArrayLike | None = None,
     progress: bool = False,
 ) -> TopPairs:
     """Return each feature's strongest pairs, of all pairs, with exact tests of those kept.
@@ -80,7 +90,13 @@ def top_pairs(
     to 1, whatever made us do it, is still a valid one, so that Benjamini-Hochberg holds for what
     is listed; it lists no pair that it would not list were all tested.
 
-    Documents must be independent: merge chunks of one text and leave near-duplicates out before.
+    Documents of one group need not be independent: pairs that are significant by the exact test
+    are then tested again by counts divided by their design effect (``design_effects``), their p is
+    the larger of both, and that of all other pairs 1. However they were chosen, none of these
+    values is below the p of the second test, so that each is valid if that one is; and since no q
+    falls where a p rises, no pair is listed that the second test of all pairs would not list.
+    Without groups documents must be independent. Leave near-duplicates out before, or make them
+    groups.
 
     Args:
         activations: Shape (n_documents, n_features), values >= 0; a feature fires above 0.
@@ -90,11 +106,12 @@ def top_pairs(
         max_q: Largest q listed, in (0, 1].
         top: Pairs that stay for each feature, of either sign, >= 1.
         negative: Look for pairs that avoid each other, too.
+        groups: Label of each document's group, shape (n_documents,); None: each its own.
         progress: Show a bar.
 
     Raises:
         InputError: A matrix is not CSR, has a negative or NaN value or no documents, numbers of
-            documents differ, or a setting is out of range.
+            documents differ, a group is missing or the only one, or a setting is out of range.
 
     Source: task of Jiang et al. 2025, arXiv 2512.10092, section on correlations.
     """
@@ -102,6 +119,7 @@ def top_pairs(
     left = Firing.of(activations, name="activations", min_support=min_support)
     right = left if other is None else Firing.of(other, name="other", min_support=min_support)
     check_same_documents(left, right)
+    of_group = None if groups is None else number_groups(groups, left.n)
     same = other is None
     n_tests = left.kept.size * right.kept.size
     if same:
@@ -115,15 +133,23 @@ def top_pairs(
     n_rare, n_everywhere = left.n_rare, left.n_everywhere
     if not same:
         n_rare, n_everywhere = n_rare + right.n_rare, n_everywhere + right.n_everywhere
+    del heaps
     a, b = left.counts[rows[0]], right.counts[rows[1]]
+    both = rows[2].astype(np.int64)
+    p = exact_p(both, a, b, n_all)
+    n_kept, design = p.size, None
+    if of_group is not None:
+        kept = np.flatnonzero(adjust_benjamini_hochberg(p, n_tests=n_tests) <= max_q)
+        rows, both, a, b = rows[:, kept], both[kept], a[kept], b[kept]
+        tables = PairTables(rows[0], rows[1], both, a, b)
+        design = design_effects(left, right, tables, of_group)
+        p = np.maximum(p[kept], grouped_p(tables, design, n_all))
     first, second = left.kept[rows[0]], right.kept[rows[1]]
+    del left, right, rows
     if same:  # places are by how often a feature fires
         turned = first > second
         first, second = np.where(turned, second, first), np.where(turned, first, second)
         a, b = np.where(turned, b, a), np.where(turned, a, b)
-    both = rows[2].astype(np.int64)
-    del left, right, heaps, rows
-    p = exact_p(both, a, b, n_all)
     q = adjust_benjamini_hochberg(p, n_tests=n_tests)
     order = np.flatnonzero(q <= max_q)
     order = order[
@@ -138,10 +164,11 @@ def top_pairs(
         p=p[order],
         q=q[order],
         n_tests=n_tests,
-        n_kept=p.size,
+        n_kept=n_kept,
         n_rare=n_rare,
         n_everywhere=n_everywhere,
         n_documents=n_all,
+        design=None if design is None else design.take(order),
     )
 
 

@@ -299,3 +299,75 @@ def test_the_result_is_shown_escaped_and_as_plain_values():
     assert found.plot() is not None
     again = correlate_features(draw(labels={2: "<b>rain</b>"}))
     assert json.dumps(again.to_json()) == json.dumps(found.to_json())
+
+
+def by_authors(seed=0, n_authors=25, n_features=40) -> tuple[EncodedDocuments, np.ndarray]:
+    """30 documents an author, who lean to features; 0-1 together in a tenth of all documents."""
+    rng = np.random.default_rng(seed)
+    authors = np.repeat(np.arange(n_authors), 30)
+    rates = 1 / (1 + np.exp(1.6 - 1.2 * rng.standard_normal((n_authors, n_features))))
+    fires = rng.random((authors.size, n_features)) < rates[authors]
+    fires[:, :2] |= (rng.random(authors.size) < 0.2)[:, None]
+    return encoded(fires), authors
+
+
+def test_what_authors_lean_to_is_no_finding_where_they_are_named():
+    documents, authors = by_authors()
+    names = [f"author {author}" for author in authors]
+
+    plain = correlate_features(documents, near=no_links())
+    found = correlate_features(documents, groups=names, near=no_links())
+
+    assert len(plain.to_frame()) > 10
+    row = found.to_frame().iloc[0]
+    assert found.to_frame()[["first", "second"]].values.tolist() == [[0, 1]]
+    assert row["design_effect"] > 1.5
+    before = plain.to_frame().set_index(["first", "second"]).loc[(0, 1)]
+    assert row["npmi"] == before["npmi"]
+    assert row["low"] < before["low"] < before["high"] < row["high"]
+    assert row["q"] >= before["q"]
+    assert "design_effect" not in plain.to_frame()
+    assert found.pairs_kept.n_tests == plain.pairs_kept.n_tests
+    assert "in 25 groups, within which they are not independent" in found.summary()
+    assert (found.to_json()["n_groups"], plain.to_json()["n_groups"]) == (25, None)
+    one = associate_feature(documents, 0, groups=names, near=no_links())
+    assert one.pairs_kept.second.tolist() == [1]
+    assert one.pairs_kept.p[0] == pytest.approx(row["p"])
+
+
+def test_prompts_and_answers_of_one_author_are_not_independent():
+    prompts, authors = by_authors(1)
+    answers = by_authors(1)[0]
+
+    plain = correlate_features(prompts, other=answers, near=no_links())
+    found = correlate_features(prompts, other=answers, groups=authors, near=no_links())
+
+    crossed = [frame[frame["first"] > 1] for frame in (plain.to_frame(), found.to_frame())]
+    assert len(crossed[0]) > 30
+    assert len(crossed[1]) <= 1
+    assert len(found.linked_frame()) == 40  # each feature with itself
+
+
+def test_few_groups_show_little_and_it_is_said():
+    documents, authors = by_authors(n_authors=5)
+
+    found = correlate_features(documents, groups=authors)
+
+    assert found.to_frame().empty
+    assert "So few groups can show only what nearly all of them have in common" in found.summary()
+
+
+def test_groups_that_cannot_be_used_are_refused():
+    documents, authors = by_authors()
+    with pytest.raises(InputError, match="all 750 documents are in one group"):
+        correlate_features(documents, groups=np.zeros(750))
+    missing = authors.astype(float)
+    missing[4] = np.nan
+    for search in (
+        correlate_features,
+        lambda given, **options: associate_feature(given, 0, **options),
+    ):
+        with pytest.raises(InputError, match="groups is missing in 1 of 750 documents, such as"):
+            search(documents, groups=missing)
+    with pytest.raises(InputError, match="groups has 749 values for 750 documents"):
+        correlate_features(documents, groups=authors[1:])

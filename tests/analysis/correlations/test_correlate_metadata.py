@@ -182,3 +182,93 @@ def test_the_result_is_shown_escaped_and_as_plain_values():
         empty.plot()
     skipped = correlate_metadata(draw(same=["x"] * N), ["same"])
     assert skipped.n_tests == 0
+
+
+def by_authors(seed) -> tuple[EncodedDocuments, np.ndarray]:
+    """20 documents of each of 30 authors, of one party and near one year; 40 features they lean to.
+
+    Feature 0 fires with the party, 1 in late years, whoever writes; "theme" is each document's.
+    """
+    rng = np.random.default_rng(seed)
+    authors = np.repeat(np.arange(30), 20)
+    party, year = rng.choice(["D", "R"], 30)[authors], rng.normal(1970, 20, 30)[authors]
+    theme = np.where(rng.random(600) < rng.beta(1, 2, 30)[authors], "war", "peace")
+    rates = rng.beta(0.8, 2.4, (30, 40))
+    fires = rng.random((600, 40)) < rates[authors]
+    fires[:, 0] = rng.random(600) < np.where(party == "D", 0.6, 0.1)
+    fires[:, 1] = rng.random(600) < np.clip((year - 1930) / 80, 0.05, 0.95)
+    frame = pd.DataFrame({"party": party, "year": year + rng.normal(0, 1, 600), "theme": theme})
+    documents = EncodedDocuments(
+        texts=[""] * 600,
+        activations=csr_matrix(fires.astype(np.float32)),
+        n_tokens=np.full(600, 5),
+        metadata=frame,
+    )
+    return documents, authors
+
+
+def test_what_authors_lean_to_goes_with_no_column_where_they_are_named():
+    n_false, n_plain = 0, 0
+    for seed in range(5):
+        documents, authors = by_authors(seed)
+        rows = correlate_metadata(documents, groups=authors).rows
+        plain = correlate_metadata(documents).rows
+        assert {(0, "party"), (1, "year")} <= set(zip(rows["feature"], rows["column"], strict=True))
+        n_false += int((rows["feature"] > 1).sum())
+        n_plain += int((plain["feature"] > 1).sum())
+        both = rows.merge(plain, on=["feature", "column", "category"], suffixes=("", "_plain"))
+        assert len(both) == len(rows)
+        assert (both["p"] >= both["p_plain"]).all()
+        assert (both["low"] <= both["low_plain"]).all()
+
+    assert n_plain > 100
+    assert n_false <= 3
+
+
+def test_correlations_of_numbers_hold_their_level_within_authors():
+    p, plain, covered = [], [], []
+    for seed in range(5):
+        documents, authors = by_authors(seed)
+        year = documents.metadata["year"].to_numpy()
+        found = point_biserial(documents.fires()[:, 2:], year, groups=authors)
+        p.append(found.p)
+        covered.append((found.low <= 0) & (found.high >= 0))
+        plain.append(point_biserial(documents.fires()[:, 2:], year).p)
+
+    assert (np.concatenate(plain) <= 0.05).mean() > 0.3
+    assert (np.concatenate(p) <= 0.05).mean() <= 0.08
+    assert np.concatenate(covered).mean() >= 0.9
+
+
+def test_numbers_of_documents_that_are_each_their_own_group_are_compared_as_without_groups():
+    documents = draw()
+    year, fires = documents.metadata["year"].to_numpy(), documents.fires()
+
+    alone, plain = point_biserial(fires, year, groups=np.arange(N)), point_biserial(fires, year)
+
+    for name in ("value", "low", "high", "p"):
+        assert getattr(alone, name).tolist() == getattr(plain, name).tolist()
+
+
+def test_influence_over_groups_is_that_of_documents_summed_by_hand():
+    documents, authors = by_authors(1)
+    fires = documents.fires()[:, 2:4]
+    year = documents.metadata["year"].to_numpy()
+
+    found = point_biserial(fires, year, groups=authors)
+
+    for column in range(2):
+        u, v = ((x - x.mean()) / x.std() for x in (fires.toarray()[:, column].astype(float), year))
+        influence = u * v - found.value[column] * (u**2 + v**2) / 2
+        sums = np.bincount(authors, weights=influence)
+        error = np.sqrt(30 / 29 * sums @ sums) / 600
+        reach = np.arctanh(found.high[column]) - np.arctanh(found.value[column])
+        assert 2.0 < reach / (error / (1 - found.value[column] ** 2)) < 2.2  # t of 14 to 29
+
+
+def test_groups_of_columns_that_cannot_be_used_are_refused():
+    documents, authors = by_authors(0)
+    with pytest.raises(InputError, match="all 600 documents are in one group"):
+        correlate_metadata(documents, groups=["one"] * 600)
+    with pytest.raises(InputError, match="groups is missing in 1 of 600 documents"):
+        correlate_metadata(documents, groups=[None, *authors[1:]])

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from interp_embed.analysis.correlations.linked_pairs import Neighbours, find_links
 from interp_embed.analysis.correlations.records import Correlations
+from interp_embed.analysis.differences.sides import as_keys
 from interp_embed.analysis.documents import EncodedDocuments
 from interp_embed.analysis.plain_values import short_text
 from interp_embed.errors import InputError
@@ -39,6 +40,7 @@ def correlate_features(
     max_q: float = 0.05,
     top: int = 50,
     negative: bool = True,
+    groups: ArrayLike | None = None,
     near: Neighbours | None = None,
     level: float = 0.95,
     progress: bool = False,
@@ -50,7 +52,9 @@ def correlate_features(
     errs on the safe side). Pairs too alike for a finding are set apart and shown: those at the
     same token, of near-equal directions, activations or labels.
 
-    Documents must be independent: leave near-duplicates out before.
+    Documents must be independent, or those that are not be named as groups: p and interval then
+    hold where documents of one author are alike (``stats.design_effects``). Leave near-duplicates
+    out before, or make them groups.
 
     Args:
         documents: The documents.
@@ -62,13 +66,16 @@ def correlate_features(
         max_q: Largest q of a pair, in (0, 1].
         top: Pairs that stay for each feature, positive and negative ones each, >= 1.
         negative: Look for features that avoid each other, too.
+        groups: Documents of one label (author, parent) are not independent, shape (n_documents,);
+            of both texts, where there are two.
         near: What tells trivially linked pairs apart; None for activations and labels alone.
         level: Confidence level of the intervals, in (0, 1).
         progress: Show a bar.
 
     Raises:
         InputError: A setting is out of range, there are fewer than two documents, the sets are of
-            different lengths, or an array of ``near`` does not fit.
+            different lengths, a group is missing or the only one, or an array of ``near`` does
+            not fit.
 
     Source: task of Jiang et al. 2025, arXiv 2512.10092, section on correlations, which thresholds
     NPMI without a test, a support or a correction, and gives pairs never together 0.
@@ -82,6 +89,7 @@ def correlate_features(
         max_q=max_q,
         top=top,
         negative=negative,
+        groups=_group_keys(documents, groups),
         progress=progress,
     )
     settings = _Settings(support, min_pairs, max_q, top, level)
@@ -96,6 +104,7 @@ def associate_feature(
     min_support: int | None = None,
     min_pairs: int = 5,
     max_q: float = 0.05,
+    groups: ArrayLike | None = None,
     near: Neighbours | None = None,
     level: float = 0.95,
 ) -> Correlations:
@@ -110,6 +119,7 @@ def associate_feature(
         min_support: Documents in which a partner fires.
         min_pairs: Documents in which both are, or are expected to be.
         max_q: Largest q; the family is the partners of this feature.
+        groups: As in ``correlate_features``.
         near: What tells trivially linked pairs apart.
         level: Confidence level of the intervals.
 
@@ -124,6 +134,7 @@ def associate_feature(
         min_support=support,
         min_pairs=min_pairs,
         max_q=max_q,
+        groups=_group_keys(documents, groups),
     )
     settings = _Settings(support, min_pairs, max_q, None, level)
     return _record(kept, documents, other, near, settings)
@@ -201,6 +212,14 @@ def _columns(
             values = np.where(values > documents.cuts[feature], values, 0)
         columns[feature] = values / max(float(values.max(initial=0)), 1e-30)
     return columns
+
+
+def _group_keys(
+    documents: EncodedDocuments, groups: ArrayLike | None
+) -> NDArray[np.object_] | None:
+    if groups is None:
+        return None
+    return as_keys(groups, documents, what="groups").to_numpy(dtype=object)
 
 
 def _checked_support(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from tqdm.auto import tqdm
 
@@ -16,9 +16,15 @@ from interp_embed.analysis.correlations.metadata_columns import (
     read_column,
 )
 from interp_embed.analysis.correlations.metadata_records import MetadataAssociations
+from interp_embed.analysis.differences.sides import as_keys
 from interp_embed.analysis.documents import EncodedDocuments
 from interp_embed.errors import InputError
-from interp_embed.stats import adjust_benjamini_hochberg, associate_pairs, point_biserial
+from interp_embed.stats import (
+    adjust_benjamini_hochberg,
+    associate_pairs,
+    number_groups,
+    point_biserial,
+)
 from interp_embed.tables import require_column
 
 
@@ -30,6 +36,7 @@ def correlate_metadata(
     min_pairs: int = 5,
     max_q: float = 0.05,
     max_categories: int = MAX_CATEGORIES,
+    groups: ArrayLike | None = None,
     level: float = 0.95,
     progress: bool = False,
 ) -> MetadataAssociations:
@@ -38,6 +45,7 @@ def correlate_metadata(
     Categories (texts, booleans, lists of texts) are compared by Fisher's exact test and NPMI,
     numbers by the point-biserial correlation and the rank-sum test. One correction covers every
     feature with every category and number of all columns. Missing values are left out and counted.
+    Where documents are in groups, p is the larger of this and that over groups, of every test.
 
     Args:
         documents: Documents with their table.
@@ -48,12 +56,14 @@ def correlate_metadata(
         min_pairs: Documents in which feature and category are together, or expected to be.
         max_q: Largest q listed, in (0, 1].
         max_categories: Different values of a column at most, >= 2.
+        groups: Documents of one label (author, parent) are not independent, shape (n_documents,);
+            None: all are.
         level: Confidence level of the intervals, in (0, 1).
         progress: Show a bar.
 
     Raises:
-        InputError: There is no table, no such column, nothing to compare, or a setting is out of
-            range.
+        InputError: There is no table, no such column, nothing to compare, a group is missing or
+            the only one, or a setting is out of range.
     """
     frame = _checked(documents, columns, max_q, max_categories)
     support = default_support(len(documents)) if min_support is None else min_support
@@ -62,12 +72,16 @@ def correlate_metadata(
             f"min_support and min_pairs must be at least 1, got {support} and {min_pairs}"
         )
     fires = documents.fires()
+    of_group = None
+    if groups is not None:
+        keys = as_keys(groups, documents, what="groups").to_numpy(dtype=object)
+        of_group = number_groups(keys, len(documents))
     read = [
         read_column(frame.iloc[:, place], max_categories=max_categories)
         for place in range(frame.shape[1])
     ]
     found = [
-        _compare(fires, column, support, level)
+        _compare(fires, column, of_group, support, level)
         for column in tqdm(read, disable=not progress, desc="columns")
         if isinstance(column, MetadataColumn)
     ]
@@ -88,6 +102,7 @@ def correlate_metadata(
         },
         n_tests=len(rows),
         n_documents=len(documents),
+        n_groups=None if of_group is None else int(of_group.max()) + 1,
         min_support=support,
         max_q=max_q,
         level=level,
@@ -118,12 +133,21 @@ def _checked(
     return frame[list(dict.fromkeys(columns))]
 
 
-def _compare(fires: csr_matrix, column: MetadataColumn, support: int, level: float) -> pd.DataFrame:
+def _compare(
+    fires: csr_matrix,
+    column: MetadataColumn,
+    of_group: NDArray[np.int64] | None,
+    support: int,
+    level: float,
+) -> pd.DataFrame:
     """Return a row for every test of a column."""
     own = fires if column.known.size == fires.shape[0] else fires[column.known]
+    groups = None if of_group is None else of_group[column.known]
     if column.numbers is not None:
-        return _with_number(own, column.name, column.numbers, support, level)
-    found = associate_pairs(own, other=column.holds, min_support=support, max_q=1.0, level=level)
+        return _with_number(own, column.name, column.numbers, groups, support, level)
+    found = associate_pairs(
+        own, other=column.holds, min_support=support, max_q=1.0, groups=groups, level=level
+    )
     return pd.DataFrame(
         {
             "feature": found.first,
@@ -146,11 +170,16 @@ def _compare(fires: csr_matrix, column: MetadataColumn, support: int, level: flo
 
 
 def _with_number(
-    fires: csr_matrix, name: str, numbers: NDArray[np.float64], support: int, level: float
+    fires: csr_matrix,
+    name: str,
+    numbers: NDArray[np.float64],
+    groups: NDArray[np.int64] | None,
+    support: int,
+    level: float,
 ) -> pd.DataFrame:
     counts = np.bincount(fires.indices, minlength=fires.shape[1])
     tested = np.flatnonzero(np.minimum(counts, numbers.size - counts) >= support)
-    found = point_biserial(fires[:, tested], numbers, level=level)
+    found = point_biserial(fires[:, tested], numbers, groups=groups, level=level)
     return pd.DataFrame(
         {
             "feature": tested,
@@ -173,4 +202,5 @@ def _with_number(
 
 
 def _no_rows() -> pd.DataFrame:
-    return _with_number(csr_matrix(np.zeros((2, 0), np.float32)), "", np.array([0.0, 1.0]), 1, 0.95)
+    empty = csr_matrix(np.zeros((2, 0), np.float32))
+    return _with_number(empty, "", np.array([0.0, 1.0]), None, 1, 0.95)

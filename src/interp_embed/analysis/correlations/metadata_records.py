@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from interp_embed.analysis.correlations.group_sentences import group_sentences
 from interp_embed.analysis.plain_values import as_html, rows_of
 from interp_embed.errors import InputError
 from interp_embed.records import Json
@@ -39,6 +40,8 @@ class MetadataAssociations:
     max_q: float
     level: float
     """Of the intervals."""
+    n_groups: int | None = None
+    """Groups of documents that are not independent; None where all documents are."""
 
     def label(self, feature: int) -> str:
         """Return a feature's label, or ``feature 12`` where it has none."""
@@ -63,7 +66,8 @@ class MetadataAssociations:
         said = [
             f"{len(self.rows):,} of {self.n_tests:,} associations of a feature with a category or "
             f"a number hold up in {self.n_documents:,} documents, at a false discovery rate of "
-            f"{self.max_q:.2g}; columns: {compared}."
+            f"{self.max_q:.2g}; columns: {compared}.",
+            *group_sentences(self.n_groups),
         ]
         said += [f"{name!r} lacks {n:,} values." for name, n in self.n_missing.items() if n]
         said += [f"{name!r} was skipped: it {why}." for name, why in self.skipped.items()]
@@ -85,6 +89,7 @@ class MetadataAssociations:
         return {
             "kind": "metadata",
             "n_documents": self.n_documents,
+            "n_groups": self.n_groups,
             "n_tests": self.n_tests,
             "n_associations": len(self.rows),
             "min_support": self.min_support,

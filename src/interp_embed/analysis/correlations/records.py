@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from interp_embed.analysis.correlations.group_sentences import group_sentences
 from interp_embed.analysis.correlations.linked_pairs import REASONS, reason_of
 from interp_embed.analysis.plain_values import as_html, plain, rows_of
 from interp_embed.errors import InputError
@@ -113,7 +114,7 @@ class Correlations:
         first, second = np.where(swap, sides[1], sides[0]), np.where(swap, sides[0], sides[1])
         a, b = np.where(swap, counts[1], counts[0]), np.where(swap, counts[0], counts[1])
         both = kept.n_both[chosen].astype(np.int64)
-        low, high = npmi_interval(both, a, b, n=n, level=self.level)
+        low, high = npmi_interval(both, a, b, n=n, level=self.level, **self._certainty(chosen))
         names: tuple[Side, Side] = ("first", "second")
         first_labels, second_labels = (
             [
@@ -137,11 +138,21 @@ class Correlations:
                 "n_first": a,
                 "n_second": b,
                 "expected": a * (b / n),
+                **({} if kept.design is None else {"design_effect": kept.design.effect[chosen]}),
                 "p": kept.p[chosen],
                 "q": kept.q[chosen],
                 "linked": [reason_of(link) for link in self.links[chosen].tolist()],
             }
         )
+
+    def _certainty(self, chosen: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        design = self.pairs_kept.design
+        return {} if design is None else {"effect": design.effect[chosen], "df": design.df[chosen]}
+
+    @property
+    def n_groups(self) -> int | None:
+        """Groups of documents that are not independent; None where all documents are."""
+        return None if self.pairs_kept.design is None else self.pairs_kept.design.n_groups
 
     def summary(self) -> str:
         """Return the result in a few sentences."""
@@ -158,6 +169,7 @@ class Correlations:
             f"({n_found - n_together:,}) more than chance explains {where} {kept.n_documents:,} "
             f"documents, of {kept.n_tests:,} pairs tested, at a false discovery rate of "
             f"{self.max_q:.2g}.",
+            *group_sentences(self.n_groups),
             *self._kept_sentence(),
         ]
         for reason, n in self._reasons():
@@ -198,6 +210,7 @@ class Correlations:
             "kind": "correlations",
             "across": self.across,
             "n_documents": kept.n_documents,
+            "n_groups": self.n_groups,
             "n_features": list(self.n_features),
             "n_tests": kept.n_tests,
             "n_kept": kept.n_kept,

@@ -1,13 +1,16 @@
 """Rates of features on two sides, their difference and its test, whatever the design."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from interp_embed.analysis.differences.firing_counts import (
     count_firing,
     count_together,
+    fires_in,
     fires_in_both,
 )
 from interp_embed.analysis.differences.sides import Sides
@@ -208,13 +211,14 @@ def _compare_clustered(sides: Sides) -> RateComparison:
                 "out"
             )
     n_first, n_second = len(sides.rows_first), len(sides.rows_second)
-    fires = fires_in_both(sides.first, sides.second, sides.rows_first, sides.rows_second)
+    on_first = np.arange(n_first + n_second) < n_first
     own = sides.weights()
     weights, cells = np.concatenate([own[0], -own[1]]), _cells(sides)
     groups = np.concatenate(sides.groups or ())
+    crossing = np.intersect1d(groups[on_first], groups[~on_first]).size > 0
     sums = [
-        clustered_sums(fires[part], weights[part], groups=groups[part], cells=cells[part])
-        for part in _independent_parts(sides)
+        clustered_sums(fires, weights[part], groups=groups[part], cells=cells[part])
+        for fires, part in _independent_parts(sides, on_first, crossing=crossing)
     ]
     first, second = counted(sides)
     found = compare_clustered(*sums, least=_independent_variance(sides, first, second))
@@ -235,13 +239,22 @@ def _compare_clustered(sides: Sides) -> RateComparison:
     )
 
 
-def _independent_parts(sides: Sides) -> list[NDArray[np.bool_]]:
-    """Return which compared documents share no group with others: each side's, or all in one."""
-    groups = sides.groups or (np.empty(0, np.int64),) * 2
-    on_first = np.repeat([True, False], [len(side) for side in groups])
-    if np.intersect1d(*groups).size:
-        return [np.ones(len(on_first), np.bool_)]
-    return [on_first, ~on_first]
+def _independent_parts(
+    sides: Sides, on_first: NDArray[np.bool_], *, crossing: bool
+) -> Iterator[tuple[csr_matrix, NDArray[np.bool_]]]:
+    """Yield where features fire in documents that share no group with others, and which they are.
+
+    Args:
+        sides: The documents.
+        on_first: Which of all compared documents are of the first side.
+        crossing: Whether a group has documents of both sides.
+    """
+    if crossing:
+        both = fires_in_both(sides.first, sides.second, sides.rows_first, sides.rows_second)
+        yield both, np.ones_like(on_first)
+    else:
+        yield fires_in(sides.first, sides.rows_first), on_first
+        yield fires_in(sides.second, sides.rows_second), ~on_first
 
 
 def _cells(sides: Sides) -> NDArray[np.int64]:
