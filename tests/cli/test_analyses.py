@@ -98,6 +98,7 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
     [
         (("diff", "SPEECHES"), "compare .* with what"),
         (("diff", "SPEECHS", "--by", "party"), "does not exist; did you mean '.*speeches'"),
+        (("diff", "spech.csv"), "spech.csv does not exist"),
         (("diff", "SPEECHES", "--by", "partei"), "no column 'partei' for --by.*'party'"),
         (("diff", "SPEECHES", "--first", "Whig"), "compare .* with what"),
         (("diff", "SPEECHES", "UNLABELLED", "--first", "Whig"), "say of which with --by"),
@@ -112,7 +113,7 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         ((*A_DIFF, "--level", "5"), "--level must be between 0 and 1"),
         ((*A_DIFF, "--firing", "weak"), "--firing must be any, strong, or"),
         (("diff", "SPEECHES", "SPEECHES"), "is named twice"),
-        (("diff", "SPEECHES", "UNLABELLED", "OTHER", "--verify", "words"), "one B only"),
+        (("diff", "SPEECHES", "UNLABELLED", "TABLE", "--verify", "words"), "one B only"),
         ((*A_DIFF, "--dry-run"), "--dry-run needs --llm"),
         ((*A_DIFF, "--baseline"), "--baseline needs --llm"),
         ((*A_DIFF, "--json", "--csv"), "two forms of one output"),

@@ -205,8 +205,7 @@ def find_source(path: Path, encoding: EncodeOptions) -> DataSource:
             raise InputError(f"--text and --sae are for table files; {path} is a data set already")
         Store.open(path)
         return DataSource(path, None, encoding)
-    if not path.exists() and not path.suffix:
-        raise InputError(f"{path} does not exist{_near(path)}")
+    check_exists(path)
     table = read_table(path)
     if encoding.text is None:
         raise InputError(
@@ -243,6 +242,16 @@ def _may_be_labelled(header: Header) -> bool:
     """Whether labels of the SAE may have been made by others; only released ones have any."""
     release = header.reload.get("release")
     return header.source.get("kind") == "reader" and release not in (None, _BUNDLED)
+
+
+def check_exists(path: Path) -> None:
+    """Check that there is something at a path.
+
+    Raises:
+        InputError: There is not; what is called nearly so is named.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist{_near(path)}")
 
 
 def _near(path: Path) -> str:

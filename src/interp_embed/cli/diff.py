@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from interp_embed.cli.data_source import DataSource, EncodeOptions, encode_options, find_sources
+from interp_embed.cli.data_source import (
+    DataSource,
+    EncodeOptions,
+    check_exists,
+    encode_options,
+    find_sources,
+)
 from interp_embed.cli.llm_options import LLMOptions, choose_llm, llm_options
 from interp_embed.cli.option_values import firing_of, firing_option
 from interp_embed.cli.result_options import (
@@ -116,6 +122,8 @@ def command(
     interp-embed diff model-a model-b model-c --pair-by prompt
     interp-embed diff answers-a answers-b --llm gpt-5-mini --baseline --dry-run
     """  # noqa: D301 - \b keeps lines apart in the help
+    for path in (one, *others):
+        check_exists(path)
     _check_groups(one, others, by, first, second)
     if len(others) > 1:
         _refuse_many(
