@@ -99,7 +99,7 @@ def test_documents_in_which_nothing_fires_are_in_no_cluster_and_told():
     assert found.assignment[0] == found.assignment[3] != found.assignment[2]
     assert np.isnan(found.coordinates[1]).all()
     assert found.n_outside == 1
-    assert "In 1 documents none of the features fires" in found.summary()
+    assert "(-1): 1, in which none of the features fires" in found.summary()
     assert found.documents_frame()["name"].tolist()[1] == ""
 
 
@@ -128,6 +128,7 @@ def test_a_cluster_is_described_on_documents_that_did_not_choose_the_description
     feature = found.clusters[0].features[0]
     counted = PLANTED.activations[:, feature.feature].toarray().ravel() > 0
     assert feature.clustered_by
+    assert np.isnan([feature.p, feature.q]).all()
     assert feature.n_inside + feature.n_outside < 0.6 * len(DOCUMENTS)
     assert feature.inside == pytest.approx(counted[found.assignment == 0].mean(), abs=0.1)
     assert feature.low < feature.difference < feature.high
@@ -146,8 +147,28 @@ def test_what_else_goes_with_a_cluster_is_listed_beside():
         **QUICK,
     )
 
-    beside = {f.feature for cluster in found.clusters for f in cluster.beside}
-    assert beside == {values.shape[1] - 1}
+    beside = [f for cluster in found.clusters for f in cluster.beside]
+    assert {f.feature for f in beside} == {values.shape[1] - 1}
+    assert all(f.p <= f.q <= 0.05 for f in beside)
+
+
+def test_what_is_beside_is_corrected_for_without_the_features_clustered_by():
+    """Those differ by construction, and would make room for chance among the others."""
+    random, n_listed = np.random.default_rng(0), 0
+    style = PLANTED.activations[:, PLANTED.features_of("style")].toarray()
+    for run in range(20):
+        noise = (random.random((len(DOCUMENTS), 40)) < 0.3).astype(float)
+        found = cluster_documents(
+            as_documents(activations=csr_matrix(np.hstack([style, noise]))),
+            features=np.arange(style.shape[1]),
+            k=2,
+            seed=run,
+            n_resamples=1,
+            null=0,
+        )
+        n_listed += any(cluster.beside for cluster in found.clusters)
+
+    assert n_listed <= 4  # 0.05 of 20 runs, and 3 standard errors
 
 
 def test_the_frame_has_the_columns_readers_rely_on():

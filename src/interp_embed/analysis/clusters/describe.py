@@ -163,10 +163,14 @@ def _measure(
     second = counts.sum(axis=0)[place].astype(np.int64) - first
     n_first, n_second = sizes[of], sizes.sum() - sizes[of]
     tested = rate_differences(first, second, n_first=n_first, n_second=n_second)
-    q = adjust_benjamini_hochberg(tested.p) if len(of) else tested.p
+    # Clusters were made to differ in the features they were made by: of these there is no test.
+    by_it = np.isin(columns[place], list(used))
+    p, q = np.where(by_it, np.nan, tested.p), np.full(len(of), np.nan)
+    if not by_it.all():
+        q[~by_it] = adjust_benjamini_hochberg(tested.p[~by_it])
     found: list[list[ClusterFeature]] = [[] for _ in range(k)]
     for row, feature in enumerate(columns[place].tolist()):
-        if feature not in used and not q[row] <= _LEVEL:
+        if not by_it[row] and not q[row] <= _LEVEL:
             continue
         inside, outside = _rate(first[row], n_first[row]), _rate(second[row], n_second[row])
         found[of[row]].append(
@@ -178,11 +182,11 @@ def _measure(
                 difference=float(tested.value[row]),
                 low=float(tested.low[row]),
                 high=float(tested.high[row]),
-                p=float(tested.p[row]),
+                p=float(p[row]),
                 q=float(q[row]),
                 n_inside=int(n_first[row]),
                 n_outside=int(n_second[row]),
-                clustered_by=feature in used,
+                clustered_by=bool(by_it[row]),
             )
         )
     return found

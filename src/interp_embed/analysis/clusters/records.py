@@ -44,8 +44,9 @@ class ClusterFeature:
     high: float
     """Newcombe's 95 % interval of ``difference``."""
     p: float
+    """Of ``difference``; NaN where the clusters were made by the feature, which is no test."""
     q: float
-    """``p`` corrected over all that is listed for all clusters (Benjamini-Hochberg)."""
+    """``p`` corrected over the features tested of all clusters (Benjamini-Hochberg); NaN as p."""
     n_inside: int
     n_outside: int
     clustered_by: bool
@@ -209,8 +210,8 @@ class Clusters:
         ]
         if self.n_outside:
             said.append(
-                f"In {self.n_outside:,} documents none of the features fires: they are in no "
-                "cluster (-1)."
+                f"Outside of clusters (-1): {self.n_outside:,}, in which none of the features "
+                "fires."
             )
         if self.agreement.size and np.isfinite(self.agreement).any():
             n_stable = sum(cluster.stability >= STABLE for cluster in self.clusters)
