@@ -223,6 +223,28 @@ def test_a_concept_never_seen_in_a_class_falls_back_on_one_against_the_rest_and_
         )
 
 
+def test_classes_that_concepts_tell_without_error_are_found_whatever_repeats_them(judge):
+    """Every document has one of four colours: the fourth says what the other three do."""
+    rng = np.random.default_rng(7)
+    colour = rng.integers(0, 4, N)
+    verdicts = np.column_stack([np.eye(4)[colour], rng.random(N) < 0.4])
+
+    evaluation = judge(
+        verdicts, np.eye(4)[colour], kind="multiclass", classes=("red", "blue", "green", "black")
+    )
+
+    *colours, noise = in_order(evaluation)
+    tested = [found for found in colours if np.isfinite(found.p)]
+    assert len(tested) == 3
+    for found in tested:
+        assert found.significant
+        assert found.about == ("red", "blue", "green", "black")[found.feature]
+        assert found.separation.value == pytest.approx(1.0)
+    (repeated,) = [found for found in colours if not np.isfinite(found.p)]
+    assert "other concepts already say the same" in repeated.note
+    assert not noise.significant
+
+
 @pytest.mark.parametrize("model", ["linear", "logit"])
 def test_several_labels_have_a_model_each_and_the_smallest_p_times_their_number(judge, model):
     verdicts = draw(p=2)

@@ -33,7 +33,7 @@ class ClassFits:
     estimates: tuple[Estimate, ...]
     """Of the class each concept is about."""
     about: tuple[int | None, ...]
-    """The class of the smallest p; None where there is no p."""
+    """The class of the smallest p, of equal ones the one best told; None where there is no p."""
     by_class: tuple[tuple[ClassEffect, ...], ...]
     vif: tuple[float, ...]
     notes: tuple[str, ...]
@@ -179,8 +179,16 @@ def _bonferroni(p: list[float]) -> float:
 
 
 def _smallest(effects: tuple[ClassEffect, ...]) -> int | None:
-    p = np.array([effect.coefficient.p for effect in effects])
-    return int(np.nanargmin(p)) if np.isfinite(p).any() else None
+    """Return the class of the smallest p, of equal ones (permutations give some) the best told.
+
+    None where there is no p.
+    """
+    known = [place for place, effect in enumerate(effects) if np.isfinite(effect.coefficient.p)]
+    return min(
+        known,
+        key=lambda place: (effects[place].coefficient.p, -abs(effects[place].separation.value)),
+        default=None,
+    )
 
 
 def _note(
