@@ -16,6 +16,8 @@ _TOKENS = 60
 _TOKENS_A_NAME = 40
 _MAX_WORDS = 80
 _LABELS = 3
+_LONGEST = 48
+"""Characters of a label in a name; a rule may list a dozen words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _from_labels(portraits: Sequence[ClusterPortrait]) -> tuple[str, ...]:
     """Return names of the first labels; more of them, or a number, where two are the same."""
     names: list[str] = []
     for portrait in portraits:
-        labels = portrait.labels or ("no feature of its own",)
+        labels = [_brief(label) for label in portrait.labels] or ["no feature of its own"]
         tried = ["; ".join(labels[:n]) for n in range(min(_LABELS, len(labels)), len(labels) + 1)]
         free = next((name for name in tried if name not in names), None)
         if free is None:
@@ -139,3 +141,17 @@ def _from_labels(portraits: Sequence[ClusterPortrait]) -> tuple[str, ...]:
             free = f"{tried[0]} ({number})"
         names.append(free)
     return tuple(names)
+
+
+def _brief(label: str) -> str:
+    """Return a label, a long one cut after a comma or a word.
+
+    ``mentions "wait", "waited", "hour", ... "server"`` -> ``mentions "wait", "waited", "hour", …``
+    """
+    if len(label) <= _LONGEST:
+        return label
+    begin = label[:_LONGEST]
+    for end in (", ", " "):
+        if end in begin:
+            return f"{begin.rpartition(end)[0]}{end}…"
+    return f"{begin}…"
