@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from interp_embed.analysis.retrieval.label_search import LabelIndex
-from interp_embed.analysis.retrieval.questions import as_model, ask_keyphrases, ask_labels
+from interp_embed.analysis.retrieval.phrases import choose_phrases
+from interp_embed.analysis.retrieval.questions import as_model, ask_labels
 from interp_embed.errors import InputError
 from interp_embed.interpret import LLMLike
-from interp_embed.llm import LLM
 from interp_embed.records import Json
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class FeatureQuery:
     labels: tuple[str, ...]
     """What each feature responds to; ``feature 12`` where it has no label."""
     keyphrases: tuple[str, ...] = ()
-    """What the labels were compared with; the question itself where a model gave none."""
+    """What labels were compared with: the question, and phrases given, a model's or built in."""
     source: str = _BY_HAND
     """How the features were found, in words."""
     temperature: float = TEMPERATURE
     """Of the weights by rank: a small one leaves the first features only."""
     note: str = ""
-    """What did not go as asked, such as a failed call; empty if nothing."""
+    """What did not go as asked, such as a failed call, and where phrases of ours were taken."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit.
@@ -291,6 +291,7 @@ def find_features(
     llm: LLMLike | None = None,
     min_similarity: float | None = None,
     temperature: float = TEMPERATURE,
+    common_axes: bool = True,
 ) -> FeatureQuery:
     """Return the features whose labels are nearest to a question, as a query that can be edited.
 
@@ -308,10 +309,13 @@ def find_features(
         min_similarity: Cosine from which a label is a candidate; None: the index's. Labels that
             share a telling word always are.
         temperature: Of the weights by rank, above 0.
+        common_axes: Where there is neither a phrase nor a model, and the query names an axis such
+            as ``sentiment``, whether to search for the built-in phrases for it (``find_axis``),
+            which stand for all its sides.
 
     Raises:
-        InputError: The query is empty, there are no labels, none matches (the nearest are named),
-            or k or keep is below 1.
+        InputError: The query or a phrase is empty, there are no labels, none matches (the nearest
+            are named), or k or keep is below 1.
 
     Source: Jiang et al. 2025 (arXiv 2512.10092), sections on clustering and retrieval.
     """
@@ -320,9 +324,10 @@ def find_features(
     index = labels if isinstance(labels, LabelIndex) else LabelIndex(labels)
     model = as_model(llm)
     index.search(query, 1)  # an empty query is refused before a model is asked
-    phrases, note = _phrases(query, keyphrases, model)
+    phrases = choose_phrases(query, keyphrases, model, common_axes=common_axes)
+    note = phrases.note
     least = index.min_similarity if min_similarity is None else min_similarity
-    similarity = _candidates(phrases, index, k=k, least=least)
+    similarity = _candidates(phrases.compared, index, k=k, least=least)
     if not similarity:
         raise InputError(_no_match(query, index))
     ranked = sorted(similarity, key=lambda feature: (-similarity[feature], feature))
@@ -349,21 +354,11 @@ def find_features(
         weights=tuple(rank_weights(len(ranked), temperature=temperature).tolist()),
         similarity=tuple(similarity[feature] for feature in ranked),
         labels=tuple(by_feature[feature] for feature in ranked),
-        keyphrases=phrases,
+        keyphrases=phrases.compared,
         source=source,
         temperature=temperature,
         note=note,
     )
-
-
-def _phrases(query: str, given: Sequence[str], model: LLM | None) -> tuple[tuple[str, ...], str]:
-    """Return what to compare labels with, the question first, and what went wrong."""
-    if given or model is None:
-        return tuple(dict.fromkeys((query, *given))), ""
-    told = ask_keyphrases(query, model)
-    if told.why_not:
-        return (query,), f"{model.model} gave no phrases: {told.why_not}."
-    return tuple(dict.fromkeys((query, *told.phrases))), ""
 
 
 def _candidates(

@@ -153,7 +153,7 @@ class LabelIndex:
                 "first, or give a query of features: FeatureQuery.of([12, 40])"
             )
         for feature, label in labels.items():
-            if _is_blank(label):
+            if is_blank(label):
                 raise InputError(
                     f"feature {feature} has an empty label: {label!r}; leave it out, or label it"
                 )
@@ -181,7 +181,7 @@ class LabelIndex:
         Raises:
             InputError: The text is empty, or k < 1.
         """
-        if _is_blank(text):
+        if is_blank(text):
             raise InputError(f"the text to search for is empty: {text!r}; say what to look for")
         if k < 1:
             raise InputError(f"k must be at least 1, but got {k}")
@@ -273,7 +273,8 @@ def _letters_of(text: str) -> str:
     return " ".join(search_stems(text)) or text
 
 
-def _is_blank(text: object) -> bool:
+def is_blank(text: object) -> bool:
+    """Return whether there is no text, or none with a letter or a digit."""
     return not isinstance(text, str) or not any(map(str.isalnum, text))
 
 

@@ -148,6 +148,7 @@ class Searcher:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str] = (),
         k: int = 10,
         use: Sequence[Ranker] | None = None,
         keep: int = KEEP,
@@ -161,6 +162,8 @@ class Searcher:
         Args:
             query: In words, or as features (``FeatureQuery``, whose text, if it has one, is what
                 the other rankings look for).
+            keyphrases: Other words for it, that labels are compared with too; none for a query of
+                features.
             k: Hits wanted, >= 1; all there are where there are fewer.
             use: Rankings to fuse, of "features", "meaning", "words"; None: all that there are and
                 that apply to this query.
@@ -180,7 +183,9 @@ class Searcher:
         """
         if k < 1:
             raise InputError(f"k must be at least 1, but got {k}")
-        ranking = self.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
+        ranking = self.rank(
+            query, keyphrases=keyphrases, use=use, keep=keep, temperature=temperature, llm=llm
+        )
         model = as_model(llm) if rerank else None
         wanted = k if model is None else max(k, N_RERANKED)
         fused = ranking.fused(depth=max(depth, wanted))
@@ -206,6 +211,7 @@ class Searcher:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str] = (),
         use: Sequence[Ranker] | None = None,
         keep: int = KEEP,
         temperature: float = TEMPERATURE,
@@ -226,7 +232,9 @@ class Searcher:
         for way in ways:
             try:
                 if way == "features":
-                    features = self._query(query, keep=keep, temperature=temperature, llm=llm)
+                    features = self._query(
+                        query, keyphrases, keep=keep, temperature=temperature, llm=llm
+                    )
                     scores[way] = self._by_features(features)
                 elif way == "meaning":
                     scores[way] = self._by_meaning(text)
@@ -263,6 +271,7 @@ class Searcher:
     def _query(
         self,
         query: str | FeatureQuery,
+        keyphrases: Sequence[str],
         *,
         keep: int,
         temperature: float,
@@ -271,14 +280,26 @@ class Searcher:
         """Return the features that stand for a query."""
         assert self._columns is not None  # noqa: S101 - it is available
         if isinstance(query, FeatureQuery):
+            if keyphrases:
+                raise InputError(
+                    "keyphrases are for a query in words, but the query is features already; find "
+                    "them with find_features(query, keyphrases=...)"
+                )
             found = query
         else:
             for name, value in (("keep", keep), ("temperature", temperature)):
                 if not (math.isfinite(value) and value > 0):
                     raise InputError(f"{name} must be above 0, but got {value}")
             try:
+                # Phrases for an axis stand for all its sides; what is searched for is on one.
                 found = find_features(
-                    query, self.labels, keep=keep, temperature=temperature, llm=llm
+                    query,
+                    self.labels,
+                    keep=keep,
+                    keyphrases=keyphrases,
+                    temperature=temperature,
+                    llm=llm,
+                    common_axes=False,
                 )
             except InputError as error:  # no label, or none that matches
                 raise NotApplicableError(str(error)) from error
