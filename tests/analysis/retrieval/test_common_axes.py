@@ -56,6 +56,22 @@ def test_an_axis_finds_labels_on_all_its_sides_and_says_whose_phrases_they_are(i
     assert query.note in query.summary()
 
 
+def test_labels_that_name_what_they_are_about_need_no_phrases():
+    labels = {0: "negative sentiment: complaints", 1: "names of animals", 2: "formal style"}
+
+    query = find_features("sentiment", labels)
+
+    assert query.features == (0,)
+    assert query.keyphrases == ("sentiment",)
+    assert query.note == ""
+
+
+def test_without_an_embedder_built_in_phrases_match_words_and_no_runs_of_letters():
+    labels = {0: 'mentions "waste"', 1: 'mentions "inferior"', 2: 'mentions "pleasing"'}
+
+    assert set(find_features("sentiment", labels).features) == {0, 2}
+
+
 def test_phrases_of_the_user_or_of_a_model_replace_the_built_in_ones(index):
     llm = ScriptedLLM(lambda _: '{"concepts": ["soup"], "numbers": [1]}')
 

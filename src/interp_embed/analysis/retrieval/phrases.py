@@ -15,7 +15,9 @@ class Phrases:
     """Phrases for a question, and where they come from."""
 
     compared: tuple[str, ...]
-    """The question first; no two the same."""
+    """No two the same; the question first, unless the phrases are built in."""
+    built_in: bool = False
+    """Whether they are ours, for a common axis."""
     note: str = ""
     """In a sentence, what a reader should know of where they come from; empty if nothing."""
 
@@ -41,13 +43,14 @@ def choose_phrases(
         told = ask_keyphrases(query, model)
         if not told.why_not:
             return Phrases(_distinct(query, *told.phrases))
-        return Phrases((query,), f"{model.model} gave no phrases: {told.why_not}.")
+        return Phrases((query,), note=f"{model.model} gave no phrases: {told.why_not}.")
     axis = find_axis(query) if common_axes else None
     if axis is None:
         return Phrases((query,))
     return Phrases(
-        _distinct(query, *axis.phrases),
-        f"The phrases for {axis.name!r} are from the built-in list, which does not know these "
+        axis.phrases,  # without the name, which documents that differ in it do not say
+        built_in=True,
+        note=f"The phrases for {axis.name!r} are from the built-in list, which does not know these "
         "documents: give keyphrases of your own, or a language model, for better ones.",
     )
 
