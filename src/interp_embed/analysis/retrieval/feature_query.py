@@ -295,7 +295,7 @@ def find_features(
 ) -> FeatureQuery:
     """Return the features whose labels are nearest to a question, as a query that can be edited.
 
-    Where there are phrases, labels are compared with them term by term (``TermIndex``).
+    Labels that are rules of words are compared with phrases term by term (``TermIndex``).
 
     A language model, where one is given, puts the question into two to ten phrases, and of the
     labels nearest to any of them it keeps and ranks those that are relevant. Where a call fails
@@ -304,13 +304,13 @@ def find_features(
     Args:
         query: A property of documents, such as ``expresses gratitude``.
         labels: By feature, or an index of them, which keeps what it has embedded.
-        k: Candidates, >= 1: of all phrases together, or of the question where there are none;
-            of each phrase where there is no embedder.
+        k: Candidates, >= 1: of each phrase; of all together where labels are compared term by
+            term, which takes an embedder.
         keep: Most features kept; None: all candidates that are similar enough.
         keyphrases: Phrases to search for beside the question; no model is asked for them then.
         llm: Who gives phrases and ranks candidates.
-        min_similarity: Cosine from which a label is a candidate; None: the index's. Without
-            phrases labels that share a telling word always are.
+        min_similarity: Cosine from which a label is a candidate; None: the index's. Labels that
+            share a telling word always are, unless they are compared term by term.
         temperature: Of the weights by rank, above 0.
         common_axes: Where there is neither a phrase nor a model, the query names an axis such as
             ``sentiment``, and most labels are rules of words, which do not name what they are
@@ -373,7 +373,7 @@ def _candidates(
     phrases: Sequence[str], index: LabelIndex, *, k: int, least: float
 ) -> dict[int, float]:
     """Return the labels near the phrases, nearest first, with their similarity, by feature."""
-    if len(phrases) > 1 and index.embedder is not None:
+    if len(phrases) > 1 and index.embedder is not None and index.are_rules():
         found = index.compare_terms(phrases)
         order = np.argsort(-found.margin.round(6), kind="stable")
         near = order[found.similarity[order] >= least][:k]
