@@ -133,6 +133,7 @@ A_DIFF = ("diff", "SPEECHES", "--by", "party", "--first", "Whig", "--second", "T
         (("cluster", "UNLABELLED", "--query", "tone"), "run interp-embed label .*unlabelled"),
         (("cluster", "SPEECHES", "--drop", "x"), "--drop must be numbers"),
         (("cluster", "SPEECHES", "--add", "99"), "--add: there is no feature 99"),
+        (("cluster", "SPEECHES", "--keyphrases", "rude"), "--keyphrases belong to a query"),
         (("search", "SPEECHES"), "search for what"),
         (("search", "SPEECHES", "sea", "--labels", "sea"), "one of both"),
         (("search", "UNLABELLED", "sea", "--use", "features"), "run interp-embed label"),
@@ -234,6 +235,19 @@ def made_by_hand(monkeypatch):
     for name, make in fake.EVERY.items():
         returns(names.get(name, name), make)
     return calls
+
+
+def test_keyphrases_reach_the_analysis_with_and_without_edits(speeches, made_by_hand):
+    given = ("--query", "tone", "--keyphrases", "asks, sea")
+
+    plain = run("cluster", speeches, *given)
+    edited = run("cluster", speeches, *given, "--drop", 1)
+
+    assert plain.exit_code == edited.exit_code == 0, plain.output + edited.output
+    assert made_by_hand["cluster"][1]["features"].keyphrases == ("tone", "asks", "sea")
+    assert made_by_hand["cluster"][1]["features"].features == (0,)
+    assert run("search", speeches, "tone", "--keyphrases", "asks").exit_code == 0
+    assert made_by_hand["search"][1]["keyphrases"] == ("asks",)
 
 
 def test_a_difference_is_printed_with_its_interval(speeches, made_by_hand):

@@ -157,6 +157,30 @@ def test_clusters_by_features_of_ones_choice(dataset):
     assert len(clusters.assignment) == N
 
 
+def test_clusters_and_searches_by_phrases_of_ones_own_are_those_of_the_features_they_find(dataset):
+    label = next(iter(dataset.feature_labels().values()))
+    phrases = [label, "soup"]
+
+    found = dataset.find_features("zzz", keyphrases=phrases, embedder=None)
+    clusters = dataset.cluster("zzz", keyphrases=phrases, k=2, embedder=None)
+    hits = dataset.search("zzz", keyphrases=phrases, use=["features"], embedder=None)
+
+    assert found.keyphrases == ("zzz", label, "soup")
+    assert set(clusters.features) == set(found.features)
+    assert set(hits.features.features) <= set(found.features)
+
+
+def test_phrases_without_a_query_or_beside_features_are_refused(dataset):
+    query = FeatureQuery.of([0])
+
+    with pytest.raises(InputError, match="keyphrases need a query"):
+        dataset.cluster(keyphrases=["soup"])
+    with pytest.raises(InputError, match="keyphrases or features, not both"):
+        dataset.cluster("food", keyphrases=["soup"], features=[0])
+    with pytest.raises(InputError, match="features already"):
+        dataset.search("food", keyphrases=["soup"], features=query, embedder=None)
+
+
 def test_searches_say_which_features_matched(dataset):
     label = next(iter(dataset.feature_labels().values()))
 

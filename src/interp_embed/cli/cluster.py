@@ -44,15 +44,18 @@ def command(
     """Put documents into clusters, name them, and say how far to trust each.
 
     With --query only features whose labels are about it count; the data set must have labels
-    (`interp-embed label`). The number of clusters is the one that comes back most reliably.
+    (`interp-embed label`). Say with --keyphrases, or let a model say (--llm), what documents say
+    that differ in it; sentiment, tense and 25 more axes have built-in phrases. The number of
+    clusters is the one that comes back most reliably.
 
     \b
     interp-embed cluster reviews --out report
     interp-embed cluster reviews --query tone --k 4
+    interp-embed cluster reviews --query tone --keyphrases "friendly, rude, sarcastic"
     interp-embed cluster reviews --query tone --drop 3,5 --add 7
     """  # noqa: D301 - \b keeps lines apart in the help
     source = find_source(folder, encoding)
-    edits.check(source)
+    edits.check(source, query)
     if query is not None:
         source.check_labels(purpose="--query")
     asked = choose_llm(options, quiet=result.quiet)
@@ -63,8 +66,15 @@ def command(
     result.check("cluster")
     dataset = source.open(quiet=result.quiet)
     roles = None if asked is None else asked.roles
-    edited = edits.query(dataset, query, roles=roles)
+    edited = edits.query(dataset, query, roles=roles, common_axes=True)
     found = dataset.cluster(
-        query, k=k, method=method, features=edited, llm=roles, seed=seed, progress=result.progress
+        query,
+        keyphrases=() if edited is not None else edits.phrases,
+        k=k,
+        method=method,
+        features=edited,
+        llm=roles,
+        seed=seed,
+        progress=result.progress,
     )
     hand_over(found, result, name="cluster")

@@ -53,6 +53,7 @@ def command(
     \b
     interp-embed search chats "asks a clarifying question"
     interp-embed search chats "expresses gratitude" --k 20 --drop 3,5 --out report
+    interp-embed search chats "upset" --keyphrases "angry, furious, complains"
     interp-embed search chats "refund" --use words
     interp-embed search chats --labels polite
     """  # noqa: D301 - \b keeps lines apart in the help
@@ -68,7 +69,7 @@ def command(
     elif rankings is not None and "features" in rankings:
         without = "; or search without them: --use meaning,words"
         source.check_labels(purpose="searching by features", otherwise=without)
-    edits.check(source)
+    edits.check(source, query)
     asked = choose_llm(options, quiet=result.quiet)
     if labels is not None and asked is not None:
         raise InputError("--labels asks no model: leave out --llm, or give a query")
@@ -82,9 +83,17 @@ def command(
     result.check("search")
     dataset = source.open(quiet=result.quiet)
     roles = None if asked is None else asked.roles
-    edited = edits.query(dataset, str(query), roles=roles)
+    from interp_embed.analysis.retrieval.search import KEEP
+
+    edited = edits.query(dataset, str(query), roles=roles, common_axes=False, keep=KEEP)
     found = dataset.search(
-        str(query), k=k, use=rankings, llm=roles, features=edited, progress=result.progress
+        str(query),
+        keyphrases=() if edited is not None else edits.phrases,
+        k=k,
+        use=rankings,
+        llm=roles,
+        features=edited,
+        progress=result.progress,
     )
     hand_over(found, result, name="search")
 

@@ -44,7 +44,7 @@ from interp_embed.dataset.sides import (
 )
 from interp_embed.dataset.tokens import TokenAccess
 from interp_embed.embedders import Embedder, load_embedder
-from interp_embed.errors import MissingExtraError
+from interp_embed.errors import InputError, MissingExtraError
 from interp_embed.interpret import Annotator, LLMLike
 from interp_embed.llm import CostEstimate
 
@@ -180,6 +180,7 @@ class Explorations:
         self,
         query: str | None = None,
         *,
+        keyphrases: Sequence[str] = (),
         k: int | None = None,
         method: Method = "auto",
         features: FeatureQuery | Sequence[int] | None = None,
@@ -195,6 +196,9 @@ class Explorations:
         Args:
             query: What to cluster by, such as ``tone``: features whose labels match; None for all
                 features.
+            keyphrases: What documents say that differ in it, such as ``friendly`` and ``rude``:
+                features whose labels match these count too. Without any, and without a language
+                model, 27 common axes have built-in ones.
             k: Clusters; None: as many as come back when documents are drawn again.
             method: ``auto``, ``spectral``, ``jaccard``, ``kmeans`` or ``agglomerative``.
             features: To cluster by these in place of those found for the query
@@ -207,8 +211,10 @@ class Explorations:
             progress: Show bars.
 
         Raises:
-            InputError: No label matches the query, or there are too few documents.
+            InputError: No label matches the query, there are phrases without a query or beside
+                features, or there are too few documents.
         """
+        _check_phrases(keyphrases, query, features=features is not None)
         documents = load_documents(source_of(self), firing=firing)
         chosen: FeatureQuery | NDArray[np.int64] | None = None
         if isinstance(features, FeatureQuery):
@@ -217,7 +223,7 @@ class Explorations:
             numbers = [as_feature(feature, documents.n_features) for feature in features]
             chosen = np.array(numbers, np.int64)
         elif query is not None:
-            chosen = self.find_features(query, llm=llm, embedder=embedder)
+            chosen = self.find_features(query, keyphrases=keyphrases, llm=llm, embedder=embedder)
         return cluster_documents(
             documents,
             features=chosen,
@@ -245,6 +251,7 @@ class Explorations:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str] = (),
         k: int = 10,
         use: Sequence[Ranker] | None = None,
         features: FeatureQuery | None = None,
@@ -256,6 +263,7 @@ class Explorations:
 
         Args:
             query: The property in words, or as features.
+            keyphrases: Other words for it: features whose labels match these count too.
             k: Documents wanted.
             use: Rankings to fuse, of ``features``, ``meaning``, ``words``; None: all there are.
             features: Features to score by, in place of those found for the words of the query
@@ -265,13 +273,15 @@ class Explorations:
             progress: Show bars.
 
         Raises:
-            InputError: Nothing matches the query, or a setting is out of range.
+            InputError: Nothing matches the query, there are phrases beside features, or a setting
+                is out of range.
         """
         asked = query
         if features is not None:
             text = query if isinstance(query, str) else query.text
             asked = replace(features, text=text)
-        return self._searcher(embedder, progress=progress).search(asked, k=k, use=use, llm=llm)
+        searcher = self._searcher(embedder, progress=progress)
+        return searcher.search(asked, keyphrases=keyphrases, k=k, use=use, llm=llm)
 
     def estimate_search(self, query: str, *, llm: LLMLike) -> CostEstimate:
         """Return what :meth:`search` with a language model would take at most; nothing is sent.
@@ -295,22 +305,34 @@ class Explorations:
         self,
         query: str,
         *,
+        keyphrases: Sequence[str] = (),
         keep: int | None = None,
         llm: LLMLike | None = None,
         embedder: Embedder | str | None = "minilm",
+        common_axes: bool = True,
     ) -> FeatureQuery:
         """Return the features whose labels match a query, to edit and to search or cluster by.
 
         Args:
             query: A property in words.
+            keyphrases: Phrases to search for beside the query; a model is not asked for any then.
             keep: Most features; None: all that are near enough.
             llm: A language model or its name: gives phrases and keeps what is relevant.
             embedder: Compares meanings; None for words and letters alone.
+            common_axes: Without phrases and a model, whether a query that names a common axis, such
+                as ``sentiment``, is searched for by built-in phrases for all its sides.
 
         Raises:
-            InputError: There are no labels, or none matches.
+            InputError: There are no labels, none matches, or a phrase is empty.
         """
-        return find_features(query, self._label_index(embedder), keep=keep, llm=llm)
+        return find_features(
+            query,
+            self._label_index(embedder),
+            keep=keep,
+            keyphrases=keyphrases,
+            llm=llm,
+            common_axes=common_axes,
+        )
 
     def find_labels(
         self, text: str, *, k: int = 20, embedder: Embedder | str | None = "minilm"
@@ -348,15 +370,14 @@ class Explorations:
 
     def _searcher(self, embedder: Embedder | str | None, *, progress: bool) -> Searcher:
         """Return what searches, kept between searches with one embedder."""
-        key = embedder if isinstance(embedder, str | None) else id(embedder)
         source = source_of(self)
         kept: KeptSearcher | None = getattr(self, "_kept_searcher", None)
-        if kept is not None and kept.key == key and kept.labels == source.labels:
+        if kept is not None and kept.fits(embedder, source.labels):
             return kept.searcher
         spans = TokenAccess(self._contents, self._binding).spans
         compares = meaning_embedder(embedder)
         searcher = make_searcher(source, compares, locate=spans, progress=progress)
-        self._kept_searcher = KeptSearcher(key, source.labels, searcher)
+        self._kept_searcher = KeptSearcher(embedder, source.labels, searcher)
         return searcher
 
 
@@ -373,6 +394,20 @@ def meaning_embedder(embedder: Embedder | str | None) -> Embedder | None:
             stacklevel=4,
         )
         return None
+
+
+def _check_phrases(keyphrases: Sequence[str], query: str | None, *, features: bool) -> None:
+    """Raise where phrases have no query to belong to, or features would be taken without them."""
+    if keyphrases and features:
+        raise InputError(
+            "give keyphrases or features, not both: find_features(query, keyphrases=...) returns "
+            "features to edit"
+        )
+    if keyphrases and query is None:
+        raise InputError(
+            "keyphrases need a query, which says in a word what they stand for: "
+            'cluster("tone", keyphrases=["friendly", "rude"])'
+        )
 
 
 def _aligned(

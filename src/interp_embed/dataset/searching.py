@@ -18,10 +18,15 @@ from interp_embed.store import Store
 class KeptSearcher:
     """A searcher and what it was made with."""
 
-    key: object
-    """Of the embedder."""
+    embedder: Embedder | str | None
     labels: Mapping[int, str]
     searcher: Searcher
+
+    def fits(self, embedder: Embedder | str | None, labels: Mapping[int, str]) -> bool:
+        """Return whether the searcher was made with this embedder, or its name, and labels."""
+        own = self.embedder
+        same = own == embedder if isinstance(embedder, str) else own is embedder
+        return same and self.labels == labels
 
 
 def make_searcher(

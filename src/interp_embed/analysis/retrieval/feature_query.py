@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from interp_embed.analysis.retrieval.label_search import LabelIndex
-from interp_embed.analysis.retrieval.questions import as_model, ask_keyphrases, ask_labels
+from interp_embed.analysis.retrieval.label_search import LabelIndex, check_text
+from interp_embed.analysis.retrieval.phrases import choose_phrases
+from interp_embed.analysis.retrieval.questions import as_model, ask_labels
 from interp_embed.errors import InputError
 from interp_embed.interpret import LLMLike
-from interp_embed.llm import LLM
 from interp_embed.records import Json
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class FeatureQuery:
     labels: tuple[str, ...]
     """What each feature responds to; ``feature 12`` where it has no label."""
     keyphrases: tuple[str, ...] = ()
-    """What the labels were compared with; the question itself where a model gave none."""
+    """What labels were compared with: the question, and phrases given, a model's or built in."""
     source: str = _BY_HAND
     """How the features were found, in words."""
     temperature: float = TEMPERATURE
     """Of the weights by rank: a small one leaves the first features only."""
     note: str = ""
-    """What did not go as asked, such as a failed call; empty if nothing."""
+    """What did not go as asked, such as a failed call, and where phrases of ours were taken."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit.
@@ -291,8 +291,11 @@ def find_features(
     llm: LLMLike | None = None,
     min_similarity: float | None = None,
     temperature: float = TEMPERATURE,
+    common_axes: bool = True,
 ) -> FeatureQuery:
     """Return the features whose labels are nearest to a question, as a query that can be edited.
+
+    Labels that are rules of words are compared with phrases term by term (``TermIndex``).
 
     A language model, where one is given, puts the question into two to ten phrases, and of the
     labels nearest to any of them it keeps and ranks those that are relevant. Where a call fails
@@ -301,31 +304,41 @@ def find_features(
     Args:
         query: A property of documents, such as ``expresses gratitude``.
         labels: By feature, or an index of them, which keeps what it has embedded.
-        k: Candidates of each phrase, >= 1.
+        k: Candidates, >= 1: of each phrase; of all together where labels are compared term by
+            term, which takes an embedder.
         keep: Most features kept; None: all candidates that are similar enough.
         keyphrases: Phrases to search for beside the question; no model is asked for them then.
         llm: Who gives phrases and ranks candidates.
         min_similarity: Cosine from which a label is a candidate; None: the index's. Labels that
-            share a telling word always are.
+            share a telling word always are, unless they are compared term by term.
         temperature: Of the weights by rank, above 0.
+        common_axes: Where there is neither a phrase nor a model, the query names an axis such as
+            ``sentiment``, and most labels are rules of words, which do not name what they are
+            about: whether to search for the built-in phrases for the axis (``find_axis``), which
+            stand for all its sides.
 
     Raises:
-        InputError: The query is empty, there are no labels, none matches (the nearest are named),
-            or k or keep is below 1.
+        InputError: The query or a phrase is empty, there are no labels, none matches (the nearest
+            are named), or k or keep is below 1.
 
     Source: Jiang et al. 2025 (arXiv 2512.10092), sections on clustering and retrieval.
     """
-    if keep is not None and keep < 1:
-        raise InputError(f"keep must be at least 1, but got {keep}")
+    for name, value in (("k", k), ("keep", keep)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, but got {value}")
     index = labels if isinstance(labels, LabelIndex) else LabelIndex(labels)
     model = as_model(llm)
-    index.search(query, 1)  # an empty query is refused before a model is asked
-    phrases, note = _phrases(query, keyphrases, model)
+    check_text(query)
+    common_axes = common_axes and index.are_rules()
+    phrases = choose_phrases(query, keyphrases, model, common_axes=common_axes)
+    note = phrases.note
     least = index.min_similarity if min_similarity is None else min_similarity
-    similarity = _candidates(phrases, index, k=k, least=least)
+    if phrases.built_in and index.embedder is None:
+        least = math.inf  # letters shared with some twenty phrases say nothing: words only
+    similarity = _candidates(phrases.compared, index, k=k, least=least)
     if not similarity:
         raise InputError(_no_match(query, index))
-    ranked = sorted(similarity, key=lambda feature: (-similarity[feature], feature))
+    ranked = list(similarity)
     by_feature = dict(zip(index.features.tolist(), index.labels, strict=True))
     source = "by similarity of labels"
     if model is not None:
@@ -349,36 +362,34 @@ def find_features(
         weights=tuple(rank_weights(len(ranked), temperature=temperature).tolist()),
         similarity=tuple(similarity[feature] for feature in ranked),
         labels=tuple(by_feature[feature] for feature in ranked),
-        keyphrases=phrases,
+        keyphrases=phrases.compared,
         source=source,
         temperature=temperature,
         note=note,
     )
 
 
-def _phrases(query: str, given: Sequence[str], model: LLM | None) -> tuple[tuple[str, ...], str]:
-    """Return what to compare labels with, the question first, and what went wrong."""
-    if given or model is None:
-        return tuple(dict.fromkeys((query, *given))), ""
-    told = ask_keyphrases(query, model)
-    if told.why_not:
-        return (query,), f"{model.model} gave no phrases: {told.why_not}."
-    return tuple(dict.fromkeys((query, *told.phrases))), ""
-
-
 def _candidates(
     phrases: Sequence[str], index: LabelIndex, *, k: int, least: float
 ) -> dict[int, float]:
-    """Return the similarity to the nearest phrase of the labels near any of them, by feature."""
+    """Return the labels near the phrases, nearest first, with their similarity, by feature."""
+    if len(phrases) > 1 and index.embedder is not None and index.are_rules():
+        found = index.compare_terms(phrases)
+        order = np.argsort(-found.margin.round(6), kind="stable")
+        near = order[found.similarity[order] >= least][:k]
+        return dict(
+            zip(index.features[near].tolist(), found.similarity[near].tolist(), strict=True)
+        )
     best: dict[int, float] = {}
     for phrase in phrases:
-        found = index.search(phrase, k)
-        near = (found.word > 0) | (found.meaning >= least)
+        matches = index.search(phrase, k)
+        close = (matches.word > 0) | (matches.meaning >= least)
         for feature, similarity in zip(
-            found.features[near].tolist(), found.similarity[near].tolist(), strict=True
+            matches.features[close].tolist(), matches.similarity[close].tolist(), strict=True
         ):
             best[feature] = max(similarity, best.get(feature, -1.0))
-    return best
+    ranked = sorted(best, key=lambda feature: (-best[feature], feature))
+    return {feature: best[feature] for feature in ranked}
 
 
 def _no_match(query: str, index: LabelIndex) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from interp_embed.analysis.retrieval.label_terms import (
+    PhraseSimilarity,
+    TermIndex,
+    label_terms,
+    unit_rows,
+)
 from interp_embed.analysis.retrieval.words import search_stems
 from interp_embed.embedders import Embedder, embed_documents
 from interp_embed.errors import InputError
-from interp_embed.interpret import FormRule, KeywordRule
+from interp_embed.interpret import states_rule
 from interp_embed.records import Json
 
 if TYPE_CHECKING:
@@ -153,7 +159,7 @@ class LabelIndex:
                 "first, or give a query of features: FeatureQuery.of([12, 40])"
             )
         for feature, label in labels.items():
-            if _is_blank(label):
+            if is_blank(label):
                 raise InputError(
                     f"feature {feature} has an empty label: {label!r}; leave it out, or label it"
                 )
@@ -167,6 +173,7 @@ class LabelIndex:
         self._words = _WordVectors(self._texts)
         self._letters: TfidfVectorizer | None = None
         self._vectors: NDArray[np.float32] | csr_matrix | None = None
+        self._terms: TermIndex | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -181,8 +188,7 @@ class LabelIndex:
         Raises:
             InputError: The text is empty, or k < 1.
         """
-        if _is_blank(text):
-            raise InputError(f"the text to search for is empty: {text!r}; say what to look for")
+        check_text(text)
         if k < 1:
             raise InputError(f"k must be at least 1, but got {k}")
         word = self._words.similarity(text)
@@ -201,6 +207,22 @@ class LabelIndex:
             n_labels=len(self),
             least=self.min_similarity,
         )
+
+    def are_rules(self) -> bool:
+        """Return whether most labels are rules of words, such as ``mentions "wait"``."""
+        return 2 * sum(map(states_rule, self.labels)) > len(self)
+
+    def compare_terms(self, phrases: Sequence[str]) -> PhraseSimilarity:
+        """Return how near the labels are to phrases by meaning, term by term.
+
+        Raises:
+            InputError: There is no embedder.
+        """
+        if self.embedder is None:
+            raise InputError("terms are compared with phrases by meaning: give an embedder")
+        if self._terms is None:
+            self._terms = TermIndex(self.labels, embedder=self.embedder, progress=self._progress)
+        return self._terms.compare(phrases)
 
     def _meaning(self, text: str) -> NDArray[np.float64]:
         """Return the cosine of each label with a text, shape (n_labels,)."""
@@ -261,11 +283,7 @@ def plain_label(label: str) -> str:
     >>> plain_label('mentions at least 2 of "cold", "cold food"')
     'cold, cold food'
     """
-    rule = KeywordRule.parse(label)
-    if rule is not None:
-        return ", ".join(rule.terms)
-    form = FormRule.parse(label)
-    return label if form is None or not form.parts else ", ".join(form.parts)
+    return ", ".join(label_terms(label))
 
 
 def _letters_of(text: str) -> str:
@@ -273,14 +291,16 @@ def _letters_of(text: str) -> str:
     return " ".join(search_stems(text)) or text
 
 
-def _is_blank(text: object) -> bool:
+def check_text(text: str) -> None:
+    """Raise unless there is something to search for.
+
+    Raises:
+        InputError: The text is empty.
+    """
+    if is_blank(text):
+        raise InputError(f"the text to search for is empty: {text!r}; say what to look for")
+
+
+def is_blank(text: object) -> bool:
+    """Return whether there is no text, or none with a letter or a digit."""
     return not isinstance(text, str) or not any(map(str.isalnum, text))
-
-
-def unit_rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    """Return rows scaled to length 1; rows of zeros stay."""
-    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = (vectors / np.where(lengths == 0, 1.0, lengths)).astype(
-        np.float32
-    )
-    return scaled

@@ -72,6 +72,7 @@ class Rankers:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str],
         use: Sequence[Ranker] | None,
         keep: int,
         temperature: float,
@@ -92,7 +93,9 @@ class Rankers:
         for way in ways:
             try:
                 if way == "features":
-                    features = self._query(query, keep=keep, temperature=temperature, llm=llm)
+                    features = self._query(
+                        query, keyphrases, keep=keep, temperature=temperature, llm=llm
+                    )
                     scores[way] = self._by_features(features)
                 elif way == "meaning":
                     scores[way] = self._by_meaning(text)
@@ -129,6 +132,7 @@ class Rankers:
     def _query(
         self,
         query: str | FeatureQuery,
+        keyphrases: Sequence[str],
         *,
         keep: int,
         temperature: float,
@@ -137,14 +141,26 @@ class Rankers:
         """Return the features that stand for a query."""
         assert self.columns is not None  # noqa: S101 - it is available
         if isinstance(query, FeatureQuery):
+            if keyphrases:
+                raise InputError(
+                    "keyphrases are for a query in words, but the query is features already; find "
+                    "them with find_features(query, keyphrases=...)"
+                )
             found = query
         else:
             for name, value in (("keep", keep), ("temperature", temperature)):
                 if not (math.isfinite(value) and value > 0):
                     raise InputError(f"{name} must be above 0, but got {value}")
             try:
+                # Phrases for an axis stand for all its sides; what is searched for is on one.
                 found = find_features(
-                    query, self.labels, keep=keep, temperature=temperature, llm=llm
+                    query,
+                    self.labels,
+                    keep=keep,
+                    keyphrases=keyphrases,
+                    temperature=temperature,
+                    llm=llm,
+                    common_axes=False,
                 )
             except InputError as error:  # no label, or none that matches
                 raise NotApplicableError(str(error)) from error

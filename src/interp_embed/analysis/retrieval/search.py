@@ -144,6 +144,7 @@ class Searcher:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str] = (),
         k: int = 10,
         use: Sequence[Ranker] | None = None,
         keep: int = KEEP,
@@ -157,6 +158,8 @@ class Searcher:
         Args:
             query: In words, or as features (``FeatureQuery``, whose text, if it has one, is what
                 the other rankings look for).
+            keyphrases: Other words for it, that labels are compared with too; none for a query of
+                features.
             k: Hits wanted, >= 1; all there are where there are fewer.
             use: Rankings to fuse, of "features", "meaning", "words"; None: all that there are and
                 that apply to this query.
@@ -177,7 +180,9 @@ class Searcher:
         for name, value in (("k", k), ("depth", depth)):
             if value < 1:
                 raise InputError(f"{name} must be at least 1, but got {value}")
-        ranking = self.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
+        ranking = self.rank(
+            query, keyphrases=keyphrases, use=use, keep=keep, temperature=temperature, llm=llm
+        )
         model = as_model(llm) if rerank else None
         wanted = k if model is None else max(k, N_RERANKED)
         fused = ranking.fused(depth=max(depth, wanted))
@@ -203,6 +208,7 @@ class Searcher:
         self,
         query: str | FeatureQuery,
         *,
+        keyphrases: Sequence[str] = (),
         use: Sequence[Ranker] | None = None,
         keep: int = KEEP,
         temperature: float = TEMPERATURE,
@@ -213,7 +219,9 @@ class Searcher:
         Raises:
             InputError: As there.
         """
-        return self._rankers.rank(query, use=use, keep=keep, temperature=temperature, llm=llm)
+        return self._rankers.rank(
+            query, keyphrases=keyphrases, use=use, keep=keep, temperature=temperature, llm=llm
+        )
 
     def _hits(
         self,
