@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from interp_embed._extras import require_extra
+from interp_embed.dataset.associations import Associations
 from interp_embed.dataset.binding import LazyBinding, TokenValues, bind
 from interp_embed.dataset.comparisons import Comparisons
 from interp_embed.dataset.contents import Contents
@@ -44,7 +45,7 @@ Marked = list[str | None]
 """Aliases: inside the class, ``list`` is a method, as it was in the first library."""
 
 
-class Dataset(Comparisons, Explorations):
+class Dataset(Comparisons, Associations, Explorations):
     """Documents and the activations of their features, sparse, on disk, labelled.
 
     ``dataset[0]`` is a document; ``dataset[1:5]``, ``dataset[mask]`` and ``dataset[[3, 1]]`` are
