@@ -116,6 +116,16 @@ def test_the_largest_differences_that_hold_up_are_named(ax):
     assert named == {*(f"f{i}" for i in range(5)), *(f"f{i}" for i in range(36, 41))}
 
 
+def test_no_line_to_a_name_crosses_the_numbers_of_the_axis(ax):
+    volcano([-0.2, 0.3], [1e-9, 1e-4], labels=["left", "right"], xlabel="x", ax=ax)
+    ax.figure.canvas.draw()
+
+    numbers = [label.get_window_extent() for label in ax.get_yticklabels() if label.get_text()]
+    left, right = ax.transData.transform([(-0.2, 0.0), (0.3, 0.0)])[:, 0]
+    assert numbers
+    assert all(left < box.x0 < box.x1 < right for box in numbers)
+
+
 def test_a_q_of_zero_has_a_place(ax):
     volcano([0.1, 0.2], [0.0, math.nan], labels=["a", "b"], xlabel="x", ax=ax)
 

@@ -101,6 +101,49 @@ def test_intervals_cover_the_truth_and_the_test_holds_its_level(rate):
     assert 0.935 < ((other.low <= 0.1) & (other.high >= 0.1)).mean() < 0.975
 
 
+def test_the_interval_of_rare_counts_holds_0_where_the_exact_test_is_open():
+    # 7 of 100 against 1 of 100 in 5 strata: p = .06, and the usual interval leaves 0 out.
+    found = stratified_rate_differences(
+        [[2], [2], [1], [1], [1]], [[1], [0], [0], [0], [0]], n_first=[20] * 5, n_second=[20] * 5
+    )
+
+    assert found.test.tolist() == ["exact"]
+    assert found.p[0] > 0.05
+    assert found.low[0] <= 0.0 < found.value[0] < found.high[0]
+
+
+def _rare(sizes_first, sizes_second, first, second, seed=0):
+    """Return differences of 4,000 properties of these rates."""
+    rng = np.random.default_rng(seed)
+    m, n = np.array(sizes_first), np.array(sizes_second)
+    return stratified_rate_differences(
+        rng.binomial(m[:, None], first, (len(m), 4_000)),
+        rng.binomial(n[:, None], second, (len(n), 4_000)),
+        n_first=m,
+        n_second=n,
+    )
+
+
+@pytest.mark.parametrize("first", [0.005, 0.025])
+@pytest.mark.parametrize(
+    ("sizes_first", "sizes_second"),
+    [([50] * 5, [50] * 5), ([20] * 5, [400] * 5), ([3] * 40, [3] * 40), ([300, 100], [30, 10])],
+)
+def test_intervals_of_rare_counts_cover_the_truth_and_agree_with_the_exact_test(
+    sizes_first, sizes_second, first
+):
+    found = _rare(sizes_first, sizes_second, first, 0.005)
+    truth = first - 0.005
+
+    covered = (found.low <= truth + 1e-12) & (found.high >= truth - 1e-12)
+    holds_0 = (found.low <= 0.0) & (found.high >= 0.0)
+    exact = found.test == "exact"
+    assert exact.any()
+    assert covered.mean() > 0.93
+    assert not (exact & (found.p > 0.05) & ~holds_0).any()
+    assert (exact & (found.p <= 0.05) & holds_0).mean() < 0.002
+
+
 def test_strata_without_one_side_tell_nothing():
     counts = {"n_first": [10, 0], "n_second": [10, 50]}
     with_empty = stratified_rate_differences([[5], [0]], [[2], [40]], **counts)

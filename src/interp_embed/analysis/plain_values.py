@@ -42,6 +42,20 @@ def short_text(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
 
 
+def quoted(text: str) -> str:
+    """Return a name, query or beginning of a text as it is quoted in a sentence.
+
+    It stands between the plainest marks that are not in it, nothing in it written another way but
+    line ends and characters that cannot be seen.
+
+    tone, don't, says "don't" -> 'tone', "don't", “says "don't"”
+    """
+    seen = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    if "'" not in seen:
+        return f"'{seen}'"
+    return f'"{seen}"' if '"' not in seen else f"\u201c{seen}\u201d"
+
+
 def as_html(title: str, sentences: Iterable[str], *frames: pd.DataFrame) -> str:
     """Return a result as a notebook shows it, everything in it escaped."""
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)

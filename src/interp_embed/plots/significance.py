@@ -69,7 +69,6 @@ def volcano(
             alpha=0.75,
             rasterized=len(x) > _MOST_DRAWN,
         )
-    ax.axvline(0, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     ax.axhline(-np.log10(level), color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     top = max([*y[known], -np.log10(level)]) * 1.06
     reach = max([*np.abs(x[known]), 1e-12]) * 1.06
@@ -79,8 +78,17 @@ def volcano(
         _name_extremes(ax, x, y, holds & (np.sign(x) == side), labels, side=side, top=top)
     ax.set_xlabel(visible(xlabel), parse_math=False)
     ax.set_title("\u2212log₁₀ q: higher is more certain", loc="left", fontsize="small", color=QUIET)
-    ax.spines[["top", "right"]].set_visible(False)
+    _stand_amid(ax)
     return ax
+
+
+def _stand_amid(ax: Axes) -> None:
+    """Put the vertical axis where the difference is 0, away from the names on either side."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines["left"].set(position=("data", 0.0), color=FAINT, zorder=0)
+    ax.tick_params(axis="y", color=FAINT, labelcolor=QUIET, labelsize="small")
+    for label in ax.get_yticklabels():
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})
 
 
 def _name_extremes(
@@ -101,7 +109,7 @@ def _name_extremes(
         ax.annotate(
             shown(labels[place], width=30),
             xy=(float(x[place]), float(y[place])),
-            xytext=(1.02 if side > 0 else -0.09, height),
+            xytext=(1.02 if side > 0 else -0.02, height),
             textcoords="axes fraction",
             ha="left" if side > 0 else "right",
             va="center",

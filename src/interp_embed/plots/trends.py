@@ -73,7 +73,7 @@ def trend_lines(
     ax.set_ylim(0, top)
     _name_lines(ax, middle / top, labels)
     shown_levels = steps[:: -(-len(levels) // _MOST_TICKS)] if len(levels) else steps
-    texts = [shown(_level_name(levels[step]), width=14) for step in shown_levels]
+    texts = [shown(_level_name(levels[step]), width=14, n_lines=4) for step in shown_levels]
     crowded = len(texts) * max(map(len, texts), default=0) > _WIDEST_TICKS
     slant: dict[str, Any] = {"rotation": 30, "ha": "right"} if crowded else {}
     ax.set_xticks(shown_levels, texts, fontsize="small", parse_math=False, **slant)

@@ -9,6 +9,7 @@ from scipy import stats
 from interp_embed.errors import InputError
 from interp_embed.stats._checks import check_level, whole_numbers
 from interp_embed.stats._fisher import log_hypergeometric
+from interp_embed.stats._rare_strata import rare_difference_interval
 from interp_embed.stats.proportions import RateDifferences
 
 _SMALL = 5.0
@@ -16,6 +17,7 @@ _SMALL = 5.0
 _SLACK = 1e-7
 """Counts whose probabilities differ by less than this share are equally likely, as in R."""
 _SMALLEST = float(np.finfo(np.float64).tiny)
+_INTERVAL = "klingenberg, newcombe where the test is exact"
 
 
 def stratified_rate_differences(
@@ -42,7 +44,13 @@ def stratified_rate_differences(
         Arrays of shape (n_properties,). A stratum without documents of one side tells nothing and
         is left out of all, of ``n`` too; NaN where that leaves none. ``test`` is ``cmh``, or
         ``exact`` where the first set's expected count is within 5 of the least or the most there
-        could be: chi-squared is too sure there, above all of sets of unequal size.
+        could be: chi-squared is too sure there, above all of sets of unequal size. Where it is
+        ``exact``, the interval is Newcombe's of standardised rates, and where p is above 1 -
+        ``level`` it is stretched to hold 0 if it would not. The other way round they can still
+        disagree: p is small but 0 is inside, in none or hardly any of simulated differences, but in
+        up to 13 % where one side has most documents of some strata and the other most of the rest.
+        Simulated coverage at 95 % is 91 to 100 %, half the time above 96 %, in 5 to 40 strata of
+        1 to 300 documents and rates of .2 to 25 %; Klingenberg's interval falls to 74 % there.
 
     Raises:
         InputError: A count is negative, no whole number or above its n, or shapes do not fit.
@@ -52,7 +60,8 @@ def stratified_rate_differences(
     the margins, two-sided like Fisher's, as in R's ``mantelhaen.test``;
     Greenland and Robins 1985, Biometrics 41, 55-68 (the estimate); Sato 1989, Biometrics 45,
     1323-1324 (the variance, right for many small strata and for few large ones); Klingenberg 2014,
-    Stat. Med. 33, 2968-2983 (the interval that inverts it).
+    Stat. Med. 33, 2968-2983 (the interval that inverts it); Newcombe 1998, Stat. Med. 17, 873-890
+    (the interval where the test is exact; over strata as in ``_rare_strata``, which is our own).
     """
     check_level(level)
     a, b = (
@@ -69,11 +78,13 @@ def stratified_rate_differences(
     if not used.any():
         unknown = np.full(a.shape[1], np.nan)
         return RateDifferences(
-            unknown, unknown, unknown, unknown, np.full(a.shape[1], ""), documents, "klingenberg"
+            unknown, unknown, unknown, unknown, np.full(a.shape[1], ""), documents, _INTERVAL
         )
     value = ((sizes_b * hits_a - sizes_a * hits_b) / total).sum(axis=0) / weight
-    low, high = _interval(value, hits_a, hits_b, sizes_a, sizes_b, level)
     p, test = _test(a[used], b[used], m[used, None], n[used, None])
+    low, high = _interval(value, hits_a, hits_b, sizes_a, sizes_b, level)
+    rare = rare_difference_interval(hits_a, hits_b, sizes_a, sizes_b, level)
+    low, high = _where_exact(test == "exact", p > 1.0 - level, rare, (low, high))
     return RateDifferences(
         value=value,
         low=low,
@@ -81,7 +92,7 @@ def stratified_rate_differences(
         p=p,
         test=test,
         n=documents,
-        interval="klingenberg",
+        interval=_INTERVAL,
     )
 
 
@@ -106,6 +117,20 @@ def _interval(
     flat = ((a + b == 0.0) | (a + b == total)).all(axis=0)
     low = np.where(flat, -z2 / (n.sum() + z2), middle - half)
     high = np.where(flat, z2 / (m.sum() + z2), middle + half)
+    return np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0)
+
+
+def _where_exact(
+    exact: NDArray[np.bool_],
+    open_: NDArray[np.bool_],
+    rare: tuple[NDArray[np.float64], NDArray[np.float64]],
+    usual: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends for rare counts where the test is exact; with 0 where it leaves that open."""
+    exact = exact & np.isfinite(rare[0])
+    low, high = (np.where(exact, one, other) for one, other in zip(rare, usual, strict=True))
+    low = np.where(exact & open_, np.minimum(low, 0.0), low)
+    high = np.where(exact & open_, np.maximum(high, 0.0), high)
     return np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0)
 
 

@@ -37,7 +37,7 @@ class RateDifferences:
     """Documents of both sides; of paired data, pairs."""
     interval: str
     """How ``low`` and ``high`` were made: ``newcombe`` (his method 10), ``tango`` or, within
-    strata, ``klingenberg``."""
+    strata, ``klingenberg``, but ``newcombe`` of standardised rates where the test is exact."""
 
 
 def rate_differences(

@@ -479,6 +479,17 @@ def test_bad_strata_are_refused(given, message):
 def test_the_plot_shows_every_tested_feature():
     pytest.importorskip("matplotlib").use("Agg")
 
-    axes = diff_groups(*planted(11), names=("new", "old")).plot()
+    found = diff_groups(*planted(11), names=("new", "old"))
+    axes = found.plot()
 
     assert "new" in axes.get_xlabel()
+    assert axes.get_xlabel().endswith("in percentage points")
+    drawn = [x for points in axes.collections for x, _ in points.get_offsets().tolist()]
+    expected = 100 * found.to_frame()["difference"].to_numpy()
+    assert sorted(drawn) == pytest.approx(np.sort(expected))
+
+
+def test_names_of_groups_stand_in_the_summary_as_they_are():
+    found = diff_groups(*planted(11), names=("it's", 'the "old" one'))
+
+    assert 'documents of "it\'s" and \'the "old" one\'' in found.summary()

@@ -362,4 +362,9 @@ def test_settings_out_of_range_are_refused(settings):
 def test_the_plot_shows_every_concept():
     pytest.importorskip("matplotlib").use("Agg")
 
-    assert study_difference(*pair(), names=("new", "old")).verified.plot().get_xlabel()
+    found = study_difference(*pair(), names=("new", "old")).verified
+    axes = found.plot()
+
+    assert axes.get_xlabel().endswith("in percentage points")
+    markers = {line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() == "o"}
+    assert markers == {100 * one.difference.value for one in found.concepts}

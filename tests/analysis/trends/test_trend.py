@@ -110,12 +110,41 @@ def test_many_levels_are_tested_as_they_are_and_shown_joined():
 
     assert found.n_levels == 230
     assert len(found.level_names) == 10
-    assert found.level_names[0].startswith("1790 to 18")
+    assert found.level_names[0].startswith("1790\u201318")
     assert found.shape == ("rising", "no trend")
     assert (np.diff(found.levels) > 0).all()
     assert found.sizes.min() > 300
     assert "230 levels are shown" in found.summary()
     assert f"({found.level_names[0]} … {found.level_names[-1]}, 230 levels" in found.summary()
+
+
+@pytest.mark.parametrize(
+    ("levels", "names"),
+    [
+        (
+            pd.to_datetime(["2024-05-01 09:30", "2024-05-01 14:00", "2024-05-02 09:30"]),
+            ("2024-05-01 09:30", "2024-05-01 14:00", "2024-05-02 09:30"),
+        ),
+        (pd.to_datetime(["2024-05-01 09:30:01", "2024-05-01 09:30:02"]), None),
+        ([1_000.001, 1_000.002], ("1000.001", "1000.002")),
+        ([2_500_000.25, 2_500_000.5], ("2500000.25", "2500000.5")),
+        (pd.to_datetime(["2024-05-01 09:30", "2024-05-02 00:00"]), ("2024-05-01", "2024-05-02")),
+    ],
+)
+def test_levels_that_are_close_have_names_of_their_own(levels, names):
+    found = trend_groups(encode(np.ones((len(levels) * 20, 1))), np.repeat(levels, 20))
+
+    assert len(set(found.level_names)) == len(levels)
+    assert names is None or found.level_names == names
+
+
+def test_joined_levels_of_one_day_have_names_of_their_own():
+    minutes = pd.date_range("2024-05-01 08:00", periods=200, freq="min")
+
+    found = trend_groups(encode(np.ones((200, 1))), minutes)
+
+    assert len(set(found.level_names)) == 10
+    assert found.level_names[0] == "2024-05-01 08:00 \u2013 2024-05-01 08:19"
 
 
 def test_speeches_of_one_author_are_not_many_witnesses():
@@ -231,3 +260,5 @@ def test_the_plot_shows_the_largest_changes():
     axes = trend_groups(documents, levels).plot()
 
     assert len(axes.get_lines()) >= 4
+    assert axes.get_xlabel() == "level"
+    assert trend_groups(documents, pd.Series(levels, name="year")).plot().get_xlabel() == "year"

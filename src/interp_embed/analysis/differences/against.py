@@ -20,6 +20,7 @@ from interp_embed.analysis.differences.rate_comparison import RateComparison, ch
 from interp_embed.analysis.differences.records import GroupDiff
 from interp_embed.analysis.differences.sides import as_keys, oppose
 from interp_embed.analysis.documents import EncodedDocuments, check_comparable
+from interp_embed.analysis.plain_values import quoted
 from interp_embed.errors import InputError
 
 Against = Literal["every", "any", "pooled"]
@@ -153,7 +154,7 @@ def _against_every(asked: _OneAndOthers) -> GroupDiff:
     rates, nearest = _nearest([one.rates for one in found])
     q = correct_supported(rates, asked.min_support, asked.correction)
     notes = dict.fromkeys(
-        f"against {one.names[1]!r}: {note}" for one in found for note in one.notes
+        f"against {quoted(one.names[1])}: {note}" for one in found for note in one.notes
     )
     nearby = min(found, key=lambda one: abs(one.length.value))
     whole = replace(
@@ -167,7 +168,7 @@ def _against_every(asked: _OneAndOthers) -> GroupDiff:
         paired=False,
         nearest=nearest,
         others=tuple(asked.others),
-        notes=(*notes, f"length is compared with {nearby.names[1]!r}, the nearest in length"),
+        notes=(*notes, f"length is compared with {quoted(nearby.names[1])}, the nearest in length"),
     )
     return add_families(whole, oppose(asked.target, stack_documents([*asked.others.values()])))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from interp_embed.analysis.differences.families import Families
 from interp_embed.analysis.differences.rate_comparison import RateComparison
 from interp_embed.analysis.differences.verified import Verification
-from interp_embed.analysis.plain_values import as_html, plain, rows_of
+from interp_embed.analysis.plain_values import as_html, plain, quoted, rows_of
 from interp_embed.errors import InputError
 from interp_embed.records import Estimate, Json
 
@@ -124,7 +124,7 @@ class GroupDiff:
         sizes = "" if self.paired else f" ({self.n_first:,} and {self.n_second:,})"
         said = [
             f"{n_found:,} of {n_tested:,} features tested differ between {unit} "
-            f"{self.names[0]!r} and {self.names[1]!r}{sizes}, at {self._rule()}."
+            f"{quoted(self.names[0])} and {quoted(self.names[1])}{sizes}, at {self._rule()}."
         ]
         if np.isfinite(self.length.value):
             said.append(self._length_sentence())
@@ -141,9 +141,9 @@ class GroupDiff:
 
     def _length_sentence(self) -> str:
         length, (first, second) = self.length, self.tokens
-        compared = "the other nearest in length" if self.others else repr(self.names[1])
+        compared = "the other nearest in length" if self.others else quoted(self.names[1])
         said = (
-            f"Documents of {self.names[0]!r} have {first:.1f} tokens and those of "
+            f"Documents of {quoted(self.names[0])} have {first:.1f} tokens and those of "
             f"{compared} {second:.1f} (difference {length.value:+.1f}, "
             f"95 % interval {length.low:.1f} to {length.high:.1f})"
         )
@@ -192,16 +192,16 @@ class GroupDiff:
         return as_html(title, self._sentences(), frame, *verified)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw every tested feature: how large its difference is, and how certain."""
+        """Draw every tested feature: its difference in percentage points, and how certain."""
         from interp_embed.plots import volcano
 
         frame = self.to_frame()
         axes: Axes = volcano(
-            frame["difference"].to_numpy(),
+            100.0 * frame["difference"].to_numpy(),
             frame["q"].to_numpy(),
             labels=frame["label"].tolist(),
             level=self.level,
-            xlabel=f"rate in {self.names[0]} less rate in {self.names[1]}",
+            xlabel=f"rate in {self.names[0]} less rate in {self.names[1]}, in percentage points",
             ax=ax,
         )
         return axes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from interp_embed.analysis.plain_values import as_html, plain, rows_of
+from interp_embed.analysis.plain_values import as_html, plain, quoted, rows_of
 from interp_embed.records import Estimate, Json
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ class Verification:
             )
         lacking = ", which the other of the pair lacks" if self.paired else ""
         said += [
-            f"Of the held-out documents of {name!r} {_share(cover)}, have a named concept that is "
-            f"shown to be more frequent there{lacking}."
+            f"Of the held-out documents of {quoted(name)} {_share(cover)}, have a named concept "
+            f"that is shown to be more frequent there{lacking}."
             for cover, name in zip((self.coverage, self.coverage_second), self.names, strict=True)
             if np.isfinite(cover.value)
         ]
@@ -170,18 +170,21 @@ class Verification:
         return as_html("Verified differences", self.sentences(), self.to_frame())
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw each concept's difference with its interval; filled where it is significant."""
+        """Draw each concept's difference with its interval, in percentage points.
+
+        Markers are filled where it is significant.
+        """
         from interp_embed.plots import forest
 
         frame = self.to_frame()
         frame = frame[np.isfinite(frame["difference"])]
         axes: Axes = forest(
-            frame["difference"].to_numpy(),
-            frame["low"].to_numpy(),
-            frame["high"].to_numpy(),
+            100.0 * frame["difference"].to_numpy(),
+            100.0 * frame["low"].to_numpy(),
+            100.0 * frame["high"].to_numpy(),
             labels=frame["concept"].tolist(),
             filled=frame["significant"].to_numpy(),
-            xlabel=f"rate in {self.names[0]} less rate in {self.names[1]}",
+            xlabel=f"rate in {self.names[0]} less rate in {self.names[1]}, in percentage points",
             ax=ax,
         )
         return axes

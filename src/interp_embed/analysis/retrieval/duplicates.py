@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from interp_embed.analysis.plain_values import quoted
 from interp_embed.errors import InputError
 from interp_embed.interpret.shown_text import as_texts
 from interp_embed.records import Json
@@ -92,7 +93,7 @@ class Duplicates:
         if not self.groups:
             return f"None of {len(self):,} documents is a copy or a near-copy of another."
         largest = self.groups[0]
-        told = repr(_begin(largest.text, 80)) if largest.text.strip() else _EMPTY
+        told = quoted(_begin(largest.text, 80)) if largest.text.strip() else _EMPTY
         return (
             f"{self.n_copies:,} of {len(self):,} documents ({self.share:.1%}) repeat an earlier "
             f"one: {self.n_exact:,} word by word, {self.n_near:,} nearly (at least "

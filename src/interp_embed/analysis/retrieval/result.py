@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from interp_embed.analysis.plain_values import quoted
 from interp_embed.analysis.retrieval.feature_query import FeatureQuery
 from interp_embed.errors import InputError
 from interp_embed.records import Json
@@ -117,7 +118,7 @@ class SearchResult:
 
     def summary(self) -> str:
         """Return what was found, in sentences."""
-        asked = repr(self.query) if self.query else "the features given"
+        asked = quoted(self.query) if self.query else "the features given"
         ways = ", ".join(f"{way} ({n:,} documents)" for way, n in self.n_ranked.items())
         lines = [f"{len(self.hits):,} of {self.n_documents:,} documents for {asked}, by {ways}."]
         if not self.hits:

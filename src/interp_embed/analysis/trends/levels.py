@@ -1,6 +1,6 @@
 """Levels in an order, such as years or versions: read, checked, and joined where there are many."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class OrderedLevels:
     """Documents without a level."""
     n_levels: int
     """Different levels, before any were joined."""
+    column: str = ""
+    """What the levels are called; empty where that is not known."""
 
 
 def read_levels(
@@ -59,13 +61,17 @@ def read_levels(
     known = values[rows]
     distinct, number = np.unique(known, return_inverse=True)
     if distinct.size < 2:
-        told = f"all {rows.size} are {words(float(distinct[0]))}" if distinct.size else "none has"
+        told = (
+            f"all {rows.size} are {words([(distinct[0], distinct[0])])[0]}"
+            if distinct.size
+            else "none has"
+        )
         raise InputError(
             f"a trend needs at least two levels, but of {n_documents} documents {told}"
             + ("" if distinct.size else " a level")
         )
     if distinct.size <= MOST_SHOWN:
-        shown, names = number, [words(float(value)) for value in distinct]
+        shown, names = number, words([(value, value) for value in distinct.tolist()])
     else:
         shown, names = _join(number, distinct, words)
     counts = np.bincount(shown)
@@ -77,21 +83,52 @@ def read_levels(
         middles=np.bincount(shown, weights=known) / counts,
         n_missing=n_documents - rows.size,
         n_levels=distinct.size,
+        column="" if column.name is None else str(column.name),
     )
 
 
 class _Words:
-    """Names levels."""
+    """Names levels, as briefly as tells them apart."""
 
-    def __init__(self, names: Sequence[str] = (), *, dates: bool = False) -> None:
-        self._names, self._dates = names, dates
+    def __init__(self, names: Sequence[object] = (), *, dates: bool = False) -> None:
+        self._ways: tuple[Callable[[float], str], ...]
+        if names:
+            self._ways = (lambda value: str(names[int(value)]), lambda v: repr(names[int(v)]))
+        else:
+            self._ways = _DATES if dates else _NUMBERS
 
-    def __call__(self, value: float) -> str:
-        if self._names:
-            return self._names[int(value)]
-        if self._dates:
-            return pd.Timestamp(int(value)).date().isoformat()
-        return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
+    def __call__(self, spans: Sequence[tuple[float, float]]) -> list[str]:
+        """Return names of ranges of levels; of one level where both ends are the same."""
+        for way in self._ways:
+            found = [_range(way(first), way(last)) for first, last in spans]
+            if len(set(found)) == len(found):
+                break
+        return found
+
+
+def _range(first: str, last: str) -> str:
+    if first == last:
+        return first
+    dash = "\u2013" if f"{first}{last}".isalnum() else " \u2013 "
+    return f"{first}{dash}{last}"
+
+
+def _stamp(value: float) -> pd.Timestamp:
+    return pd.Timestamp(int(value))
+
+
+_DATES: tuple[Callable[[float], str], ...] = (
+    lambda value: _stamp(value).date().isoformat(),
+    lambda value: f"{_stamp(value):%Y-%m-%d %H:%M}",
+    lambda value: f"{_stamp(value):%Y-%m-%d %H:%M:%S}",
+    lambda value: _stamp(value).isoformat(sep=" "),
+)
+_NUMBERS: tuple[Callable[[float], str], ...] = (
+    lambda value: f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}",
+    lambda value: f"{value:.9g}",
+    lambda value: f"{value:.12g}",
+    repr,
+)
 
 
 def _as_numbers(
@@ -128,7 +165,7 @@ def _ranks(column: "pd.Series[Any]", order: list[object]) -> tuple[NDArray[np.fl
             f"{len(unknown)} levels are not in order=, such as {unknown[0]!r}; name all of them"
         )
     values = np.array([rank.get(value, np.nan) for value in plain], np.float64)
-    return values, _Words([str(name) for name in order])
+    return values, _Words(order)
 
 
 def _join(
@@ -138,9 +175,6 @@ def _join(
     below = np.cumsum(np.bincount(number)) / number.size
     middle = below - np.bincount(number) / number.size / 2.0
     joined = np.unique((middle * _JOINED).astype(np.int64), return_inverse=True)[1]
-    names = []
-    for level in range(int(joined.max()) + 1):
-        own = distinct[joined == level]
-        first, last = words(float(own[0])), words(float(own[-1]))
-        names.append(first if first == last else f"{first} to {last}")
-    return joined[number], names
+    ends = np.searchsorted(joined, np.arange(int(joined.max()) + 2))  # joined ascends
+    spans = list(zip(distinct[ends[:-1]].tolist(), distinct[ends[1:] - 1].tolist(), strict=True))
+    return joined[number], words(spans)

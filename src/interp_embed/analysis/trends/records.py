@@ -64,6 +64,8 @@ class GroupTrend:
     min_support: int
     method: str
     notes: tuple[str, ...] = ()
+    column: str = ""
+    """What the levels are called, such as ``year``; empty where that is not known."""
 
     @property
     def tested(self) -> NDArray[np.bool_]:
@@ -123,7 +125,6 @@ class GroupTrend:
         frame = self.to_frame()
         counts = frame.loc[frame["significant"], "shape"].value_counts()
         n_found, n_turn = int(self.significant.sum()), self.shape.count("not monotone")
-        # The names of joined levels have a "to" of their own.
         between = "to" if self.n_levels == len(self.level_names) else "…"
         span = f"{self.level_names[0]} {between} {self.level_names[-1]}"
         said = [
@@ -191,7 +192,7 @@ class GroupTrend:
             self.by_level.low[chosen],
             self.by_level.high[chosen],
             labels=[self.label(feature) for feature in chosen.tolist()],
-            xlabel="level",
+            xlabel=self.column or "level",
             ax=ax,
         )
         return axes

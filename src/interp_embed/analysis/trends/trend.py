@@ -58,7 +58,8 @@ def trend_groups(
     Args:
         documents: n of them.
         levels: Numbers, dates, an ordered categorical, or words with ``order``, shape (n,);
-            documents without a level (None, NaN) are left out and counted.
+            documents without a level (None, NaN) are left out and counted. The name of a pandas
+            column is written in the plot.
         order: Of levels in words, the lowest first.
         groups: Documents of one label (author, parent) are not independent, shape (n,).
         min_support: Features that fire in fewer documents are not tested.
@@ -123,6 +124,7 @@ def trend_groups(
         min_support=min_support,
         method=f"Jonckheere-Terpstra test, {trends.method}",
         notes=notes,
+        column=ordered.column,
     )
 
 
