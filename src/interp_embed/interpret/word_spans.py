@@ -39,6 +39,7 @@ _MARKS = _combining_marks()  # none of which is in Python's \w
 _LETTERS = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
 # Joiners (U+200C, U+200D) shape letters of one word in Persian and in scripts of India.
 _WORD = re.compile(rf"{_LETTERS}(?:['\u2019\u200c\u200d]{_LETTERS})*")
+_ASCII_WORD = re.compile("[0-9A-Za-z]+(?:'[0-9A-Za-z]+)*")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _LETTER = re.compile(f"(?![{_MARKS}])[{_UNSPACED}][{_MARKS}]*")
 _RUN = re.compile(f"(?:{_LETTER.pattern})+")
@@ -59,10 +60,19 @@ def word_spans(document: str) -> list[Span]:
     Source: pairs as in Lucene's CJKAnalyzer, here of more scripts, but not of Hangul, which has
     spaces.
     """
+    if document.isascii():
+        return [match.span() for match in _ASCII_WORD.finditer(document)]
     spans = [match.span() for match in _WORD.finditer(document)]
-    if document.isascii() or _HAS_UNSPACED.search(document) is None:
+    if _HAS_UNSPACED.search(document) is None:
         return spans
     return [part for start, end in spans for part in _cut(document, start, end)]
+
+
+def words_of(document: str) -> list[str]:
+    """Return the words that ``word_spans`` tells the places of, as they are written."""
+    if document.isascii():
+        return _ASCII_WORD.findall(document)
+    return [document[start:end] for start, end in word_spans(document)]
 
 
 def is_one_run(text: str) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from interp_embed.interpret.word_spans import find_run, is_one_run, word_spans
+from interp_embed.interpret.word_spans import find_run, is_one_run, word_spans, words_of
 
 _NEGATIONS = frozenset(
     ("no", "not", "never", "nothing", "nobody", "none", "nor", "cannot", "without", "neither")
@@ -47,7 +47,7 @@ def iter_words(document: str) -> Iterator[str]:
     >>> list(iter_words("Cold food!"))
     ['cold', 'food']
     """
-    return (_fold(document[start:end]) for start, end in word_spans(document))
+    return map(_fold, words_of(document))
 
 
 def whole_term(text: str) -> str | None:
