@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from interp_embed.errors import InputError
 from interp_embed.interpret.annotator import restrict_annotations
-from interp_embed.interpret.words import find_spans, informative_terms, iter_terms, whole_term
+from interp_embed.interpret.words import find_spans, find_terms, informative_terms, whole_term
 from interp_embed.records import Annotations, Label
 
 SOURCE = "keywords"
@@ -199,10 +199,10 @@ class KeywordAnnotator:
             only: The pairs wanted, shape (n_documents, n_concepts); None for all.
         """
         rules = [KeywordRule.parse(concept) for concept in concepts]
-        wanted = {term for rule in rules if rule for term in rule.terms}
+        wanted = frozenset(term for rule in rules if rule for term in rule.terms)
         verdicts = np.full((len(documents), len(concepts)), np.nan, np.float32)
         for row, document in enumerate(documents):
-            found = wanted.intersection(term.text for term in iter_terms(document))
+            found = {term.text for term in find_terms(document, wanted)}
             for column, rule in enumerate(rules):
                 if rule is not None:
                     verdicts[row, column] = len(found.intersection(rule.terms)) >= rule.least

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from interp_embed.interpret.annotator import restrict_annotations
 from interp_embed.interpret.fidelity import measure_fidelity
 from interp_embed.interpret.keywords import KeywordAnnotator, KeywordRule, label_spans
+from interp_embed.interpret.word_spans import word_spans
 from interp_embed.interpret.words import Term, iter_terms, whole_term
 from interp_embed.records import Annotations, Fidelity
 
@@ -163,7 +164,8 @@ def _read_part(form: Form, text: str) -> str:
         sign = _SIGNS.get(text, text)
         return sign if is_sign(sign) else ""
     term = whole_term(text)
-    return term if term is not None and " " not in term else ""
+    one_word = [(0, len(text))]  # longer runs without spaces are cut in documents
+    return term if term is not None and word_spans(text) == one_word else ""
 
 
 def _with_previous(words: Sequence[Term]) -> list[tuple[Term, Term | None]]:

@@ -146,6 +146,11 @@ class WordIndex:
         last, first = place + span[:, 1] - 1, place + span[:, 0]
         word = np.searchsorted(self.starts, last, side="right") - 1
         # The word that begins at or before the token's last character reaches into the token.
+        # Where words overlap (scripts without spaces), one that ends inside the token goes first.
+        before = np.maximum(word - 1, 0)
+        past = (word > 0) & (self.ends[np.maximum(word, 0)] > last + 1)
+        overlaps = past & (self.ends[before] > self.starts[np.maximum(word, 0)])
+        word = np.where(overlaps & (self.ends[before] > first), before, word)
         reaches = (word >= 0) & (self.ends[np.maximum(word, 0)] > first) & (last >= first)
         return np.where(reaches, word, -1)
 

@@ -1,12 +1,13 @@
 """Words and word pairs of a document, with where they stand."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+from interp_embed.interpret.word_spans import find_run, is_one_run, word_spans, words_of
+
 _NEGATIONS = frozenset(
     ("no", "not", "never", "nothing", "nobody", "none", "nor", "cannot", "without", "neither")
 )
@@ -26,16 +27,18 @@ class Term:
 def iter_terms(document: str) -> Iterator[Term]:
     """Yield every word, and every pair of words with nothing but space between, in order.
 
+    In scripts without spaces a word is a pair of letters: see ``word_spans``.
+
     >>> [term.text for term in iter_terms("Cold food, sadly")]
     ['cold', 'cold food', 'food', 'sadly']
     """
-    words = list(_WORD.finditer(document))
-    for i, word in enumerate(words):
-        folded = _fold(word.group())
-        yield Term(folded, word.start(), word.end())
-        if i + 1 < len(words) and document[word.end() : words[i + 1].start()].isspace():
-            pair = f"{folded} {_fold(words[i + 1].group())}"
-            yield Term(pair, word.start(), words[i + 1].end())
+    spans = word_spans(document)
+    for i, (start, end) in enumerate(spans):
+        folded = _fold(document[start:end])
+        yield Term(folded, start, end)
+        if i + 1 < len(spans) and document[end : spans[i + 1][0]].isspace():
+            pair = f"{folded} {_fold(document[slice(*spans[i + 1])])}"
+            yield Term(pair, start, spans[i + 1][1])
 
 
 def iter_words(document: str) -> Iterator[str]:
@@ -44,7 +47,7 @@ def iter_words(document: str) -> Iterator[str]:
     >>> list(iter_words("Cold food!"))
     ['cold', 'food']
     """
-    return (_fold(word.group()) for word in _WORD.finditer(document))
+    return map(_fold, words_of(document))
 
 
 def whole_term(text: str) -> str | None:
@@ -52,7 +55,11 @@ def whole_term(text: str) -> str | None:
 
     >>> whole_term("Cold Food"), whole_term("cold, food")
     ('cold food', None)
+
+    A run of letters of a script without spaces is one too; ``find_terms`` finds it as it stands.
     """
+    if is_one_run(text):
+        return _fold(text)
     return next((t.text for t in iter_terms(text) if (t.start, t.end) == (0, len(text))), None)
 
 
@@ -64,6 +71,22 @@ def informative_terms(document: str) -> list[str]:
     return [term.text for term in iter_terms(document) if _informative(term.text)]
 
 
+def find_terms(document: str, terms: frozenset[str]) -> list[Term]:
+    """Return where any of the terms stands, in order; terms of ``whole_term``."""
+    found = [term for term in iter_terms(document) if term.text in terms]
+    runs = _long_runs(terms)
+    if runs and not document.isascii():
+        found += [Term(run, *span) for run in runs for span in find_run(document, run)]
+        found.sort(key=lambda term: (term.start, term.end))
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _long_runs(terms: frozenset[str]) -> tuple[str, ...]:
+    """Return the terms that are cut in documents, in alphabetical order."""
+    return tuple(sorted(term for term in terms if is_one_run(term) and len(word_spans(term)) > 1))
+
+
 def find_spans(document: str, terms: frozenset[str]) -> tuple[tuple[int, int], ...]:
     """Return where any of the terms stands, in order and without overlap.
 
@@ -71,9 +94,7 @@ def find_spans(document: str, terms: frozenset[str]) -> tuple[tuple[int, int], .
     ((0, 9), (15, 19))
     """
     found: list[tuple[int, int]] = []
-    for term in iter_terms(document):
-        if term.text not in terms:
-            continue
+    for term in find_terms(document, terms):
         if found and term.start < found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], term.end))
         else:

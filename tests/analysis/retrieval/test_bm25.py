@@ -6,8 +6,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from interp_embed.analysis.retrieval.bm25 import BM25Index
-from interp_embed.analysis.retrieval.words import search_stems
+from interp_embed.analysis.retrieval.bm25 import BM25Index, query_stems
+from interp_embed.analysis.retrieval.words import search_stems, stem_spans
 
 TEXTS = ["soup soup bread", "soup", "bread wine olive cheese", ""]
 
@@ -52,3 +52,19 @@ def test_a_word_is_found_however_its_letters_are_stored(word, form):
         scores = index.scores(unicodedata.normalize(asked, word))
         assert scores[0] > 0
         assert scores[1] == 0
+
+
+def test_words_of_scripts_without_spaces_are_found_inside_sentences():
+    texts = ["今日は東京に行く", "京都の寺", "東京都の人口", "we stay home"]
+
+    scores = BM25Index(texts).scores("東京")
+
+    assert (scores > 0).tolist() == [True, False, True, False]
+
+
+def test_words_with_marks_are_found_and_shown_however_they_are_stored():
+    texts = ["यह हिन्दी है", "the cafe\u0301 is open", "the cafe"]
+
+    assert (BM25Index(texts).scores("हिन्दी") > 0).tolist() == [True, False, False]
+    assert (BM25Index(texts).scores("café") > 0).tolist() == [False, True, False]
+    assert stem_spans(texts[1], frozenset(query_stems("café"))) == ((4, 9),)

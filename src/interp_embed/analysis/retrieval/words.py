@@ -70,7 +70,7 @@ def stem_spans(text: str, stems: frozenset[str]) -> tuple[tuple[int, int], ...]:
     ((0, 7), (12, 18))
     """
     words: list[Term] = [term for term in iter_terms(text) if " " not in term.text]
-    return tuple((word.start, word.end) for word in words if stem(word.text) in stems)
+    return tuple((word.start, word.end) for word in words if stem(composed(word.text)) in stems)
 
 
 def _undoubled(word: str) -> str:
