@@ -74,6 +74,8 @@ def test_planted_differences_are_named_and_hold_on_documents_not_searched():
     assert verified.coverage_second.low < 0.45 < verified.coverage_second.high
     assert "held-out documents" in found.summary()
     assert "have a named concept that is shown to be more frequent there." in found.summary()
+    assert "as if concepts were independent" in found.summary()
+    assert "likelier too high than too low" in found.summary()
 
 
 def test_held_out_documents_are_read_once_at_the_end_and_by_nothing_before():
