@@ -230,3 +230,12 @@ def test_splits_that_cannot_be_made_say_why():
         split_rows([])
     with pytest.raises(InputError, match="values of stratify are NaN"):
         split_rows(np.arange(4), stratify=[0, 1, np.nan, 1])
+
+
+def test_classes_of_any_number_are_alike_on_both_sides():
+    classes = np.repeat(np.arange(50), 4)
+
+    found = split_rows(np.arange(200), stratify=classes, as_classes=True)
+
+    assert (np.bincount(classes[found.discover]) == 2).all()
+    assert (np.bincount(classes[found.confirm]) == 2).all()

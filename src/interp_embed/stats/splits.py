@@ -134,6 +134,7 @@ def split_rows(
     confirm_share: float = 0.5,
     seed: int = 0,
     stratify: ArrayLike | None = None,
+    as_classes: bool = False,
     minimum: int = 2,
 ) -> SplitRows:
     """Return a random split into discover and confirm rows that keeps groups whole.
@@ -147,6 +148,7 @@ def split_rows(
         seed: Decides the order of groups of the same size.
         stratify: Numbers in which the sides should be alike, shape (n,): up to 10 distinct values
             are taken as classes, more are cut into fifths.
+        as_classes: Whether values are classes however many there are.
         minimum: Fewest rows a side may have, >= 1.
 
     Raises:
@@ -158,7 +160,7 @@ def split_rows(
     labels = number_labels(groups)
     strata = np.zeros(labels.size, dtype=np.int64)
     if stratify is not None:
-        strata = _strata(finite_vector(stratify, name="stratify"))
+        strata = _strata(finite_vector(stratify, name="stratify"), as_classes=as_classes)
         check_same_length(labels.size, strata, name="stratify")
     _check_splittable(labels, minimum)
     parts = allocate_groups(
@@ -199,9 +201,9 @@ def _check_splittable(labels: NDArray[np.int64], minimum: int) -> None:
         )
 
 
-def _strata(values: NDArray[np.float64]) -> NDArray[np.int64]:
+def _strata(values: NDArray[np.float64], *, as_classes: bool) -> NDArray[np.int64]:
     classes, numbers = np.unique(values, return_inverse=True)
-    if classes.size <= 10:
+    if as_classes or classes.size <= 10:
         return numbers.astype(np.int64)
     inner = np.quantile(values, np.arange(1, _N_QUANTILES) / _N_QUANTILES)
     _, numbers = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)

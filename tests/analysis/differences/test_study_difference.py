@@ -7,6 +7,11 @@ from scipy.sparse import csr_matrix
 
 from interp_embed.analysis import EncodedDocuments, VerifySettings, study_difference
 from interp_embed.analysis.differences.held_out import measure_coverage
+from interp_embed.analysis.differences.held_out_split import (
+    alike_in_strata,
+    as_corpus,
+    split_corpus,
+)
 from interp_embed.analysis.differences.sides import oppose
 from interp_embed.errors import InputError
 from interp_embed.hypotheses import ProposalSettings
@@ -69,6 +74,8 @@ def test_planted_differences_are_named_and_hold_on_documents_not_searched():
     assert verified.coverage_second.low < 0.45 < verified.coverage_second.high
     assert "held-out documents" in found.summary()
     assert "have a named concept that is shown to be more frequent there." in found.summary()
+    assert "as if concepts were independent" in found.summary()
+    assert "likelier too high than too low" in found.summary()
 
 
 def test_held_out_documents_are_read_once_at_the_end_and_by_nothing_before():
@@ -185,6 +192,85 @@ def test_within_strata_the_true_difference_is_found_and_not_the_reversed_one():
     assert 0.15 < frame.loc[umbrella, "low"] < 0.25 < frame.loc[umbrella, "high"]
     assert "strata" in found.rates.method
     assert "within 2 strata" in found.summary()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_small_strata_keep_both_sides_in_both_parts(seed):
+    # 30 strata of 2 documents a side, and one large one: 2 of 60 % and 40 % are 1 and 1.
+    sides = oppose(
+        plant(FIRST, 200),
+        plant(SECOND, 200, start=5_000),
+        strata_first=np.minimum(np.arange(200) // 2, 30),
+        strata_second=np.minimum(np.arange(200) // 2, 30),
+    )
+    corpus = as_corpus(sides)
+
+    split = split_corpus(corpus, 0.4, seed)
+
+    for part in (split.discover, split.confirm):
+        cells = set(zip(corpus.strata[part].tolist(), corpus.target[part].tolist(), strict=True))
+        assert len(cells) == 62
+    assert len(split.confirm) == pytest.approx(0.4 * 400, abs=16)
+
+
+def test_strata_of_single_documents_do_not_shift_the_shares():
+    sides = oppose(
+        plant(FIRST, 200),
+        plant(SECOND, 200, start=5_000),
+        strata_first=np.arange(200),
+        strata_second=np.arange(200)[::-1].copy(),
+    )
+
+    split = split_corpus(as_corpus(sides), 0.4, 0)
+
+    assert len(split.confirm) == pytest.approx(0.4 * 400, abs=4)
+    assert (split.confirm < 200).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_model_is_shown_documents_alike_in_strata():
+    (first, second), strata = by_decade()
+    sides = oppose(first, second, **strata)
+    corpus = as_corpus(sides)
+
+    shown = alike_in_strata(corpus, sides, 0)
+
+    texts = dict(zip(corpus.documents, corpus.strata.tolist(), strict=True))
+    counts = np.zeros((2, 2), int)
+    for text, side in zip(shown.documents, shown.target, strict=True):
+        counts[texts[text], int(side)] += 1
+    assert (counts[:, 0] == counts[:, 1]).all()
+    assert (counts > 0).all()
+    assert shown.documents == alike_in_strata(corpus, sides, 0).documents
+
+
+def test_what_strata_explain_is_not_what_the_model_is_asked_about():
+    sides, strata = by_decade()
+    llm = ScriptedLLM(model)
+    settings = VerifySettings(
+        k=3, baseline=True, proposals=ProposalSettings(n_per_prompt=3, n_prompts=4)
+    )
+
+    study_difference(*sides, **strata, llm=as_roles(llm), settings=settings)
+
+    decades = np.concatenate(list(strata.values()))
+    old = {t for t, d in zip([*sides[0].texts, *sides[1].texts], decades, strict=True) if d < "7"}
+    shares = {"A": [], "B": []}
+    for prompt in (request.messages[-1].content for request in llm.requests):
+        if "GROUP A:" in prompt:
+            one, other = prompt.split("GROUP A:")[1].split("GROUP B:")
+            for name, said in (("A", one), ("B", other)):
+                notes = [line for line in said.splitlines() if "note " in line]
+                shares[name] += [any(line.endswith(text) for text in old) for line in notes]
+    # Of all documents, 15 % of one side and 85 % of the other are of the old decade.
+    assert len(shares["A"]) == len(shares["B"]) == 40
+    assert abs(np.mean(shares["A"]) - np.mean(shares["B"])) < 0.3
+
+
+def test_without_strata_all_documents_searched_are_shown():
+    sides = oppose(*pair(n=50))
+    corpus = as_corpus(sides)
+
+    assert alike_in_strata(corpus, sides, 0).documents == corpus.documents
 
 
 def test_strata_of_one_side_are_neither_searched_nor_read():

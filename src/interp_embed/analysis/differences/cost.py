@@ -108,7 +108,7 @@ def estimate_difference(  # noqa: PLR0913 - as study_difference
     if settings.baseline:
         estimates.append(
             estimate_proposals(
-                seen.discover, n=settings.k, llm=roles, settings=settings.proposals, seed=seed
+                seen.contrasted, n=settings.k, llm=roles, settings=settings.proposals, seed=seed
             )
         )
     return add_estimates(estimates)

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from interp_embed.analysis.differences.design import DifferenceDesign
-from interp_embed.analysis.differences.held_out_split import as_corpus, split_corpus, take_rows
+from interp_embed.analysis.differences.held_out_split import (
+    alike_in_strata,
+    as_corpus,
+    split_corpus,
+    take_rows,
+)
 from interp_embed.analysis.differences.naming import ToName, VerifySettings, features_to_name
 from interp_embed.analysis.differences.rate_comparison import can_compare
 from interp_embed.analysis.differences.records import GroupDiff
@@ -22,6 +27,9 @@ class Discovery:
     split: SplitRows
     discover: Corpus
     """Those of them that were searched."""
+    contrasted: Corpus
+    """Those of them that a language model is shown to find differences by itself: alike in strata
+    on both sides, where something is held fixed."""
     found: GroupDiff
     wanted: ToName
 
@@ -49,4 +57,5 @@ def discover_differences(
     searched = take_rows(sides, split.discover)
     found = design.diff(searched)
     wanted = features_to_name(found, searched, discover, settings, seed)
-    return Discovery(corpus, split, discover, found, wanted)
+    contrasted = alike_in_strata(discover, design.oppose(searched), seed)
+    return Discovery(corpus, split, discover, contrasted, found, wanted)

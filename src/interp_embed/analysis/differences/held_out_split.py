@@ -49,12 +49,16 @@ def as_corpus(sides: Sides) -> Corpus:
         embeddings=np.zeros((n, 1), np.float32),
         rows=np.arange(n),
         groups=merge_groups(*together),
+        strata=None if sides.strata is None else np.concatenate(sides.strata),
         pairs=pairs,
     )
 
 
 def split_corpus(corpus: Corpus, confirm_share: float, seed: int) -> SplitRows:
-    """Return a random split alike in the shares of both sides, that keeps groups whole.
+    """Return a random split that keeps groups whole and is alike in the shares of both sides.
+
+    Within strata it is alike in the shares of both sides of each stratum, so that small strata do
+    not lose a side in one part, and count there for nothing.
 
     Raises:
         InputError: There are too few documents.
@@ -63,9 +67,43 @@ def split_corpus(corpus: Corpus, confirm_share: float, seed: int) -> SplitRows:
         corpus.groups,
         confirm_share=confirm_share,
         seed=seed,
-        stratify=corpus.target,
+        stratify=_sides_of_strata(corpus),
+        as_classes=True,
         minimum=2 * MIN_SIDE,
     )
+
+
+def _sides_of_strata(corpus: Corpus) -> NDArray[np.int64]:
+    """Return a number for each side of each stratum; for a side where that has one document."""
+    side = corpus.target.astype(np.int64)
+    if corpus.strata is None:
+        return side
+    cell = 2 + 2 * corpus.strata + side
+    return np.where(np.bincount(cell)[cell] > 1, cell, side)
+
+
+def alike_in_strata(corpus: Corpus, sides: Sides, seed: int) -> Corpus:
+    """Return the documents that are compared, as many of each side in every stratum.
+
+    What differs between the strata alone does not differ between the sides of these.
+
+    Args:
+        corpus: The documents of the sides, the first group's above.
+        sides: The comparison of them, whatever it leaves out.
+        seed: Of the documents taken from the larger side of a stratum.
+    """
+    rows = np.concatenate([sides.rows_first, len(sides.first) + sides.rows_second])
+    if sides.strata is None:
+        return corpus.take(np.sort(rows))
+    stratum, side = np.concatenate(sides.strata), corpus.target[rows].astype(np.int64)
+    cell = 2 * stratum + side
+    sizes = np.bincount(cell, minlength=2 * sides.n_strata).reshape(-1, 2)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    order = order[np.argsort(cell[order], kind="stable")]  # at random within each cell
+    first_of = np.concatenate([[0], np.cumsum(sizes.ravel())])[:-1]
+    place = np.arange(len(rows)) - first_of[cell[order]]
+    kept = order[place < sizes.min(axis=1)[stratum[order]]]
+    return replace(corpus.take(np.sort(rows[kept])), pairs=None, strata=None)
 
 
 def take_rows(sides: Sides, rows: NDArray[np.int64]) -> Sides:

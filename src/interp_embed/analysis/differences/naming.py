@@ -201,17 +201,24 @@ class OwnProposals:
 
 
 def from_model(
-    discover: Corpus, settings: VerifySettings, roles: LLMRoles | None, seed: int
+    contrasted: Corpus, settings: VerifySettings, roles: LLMRoles | None, seed: int
 ) -> OwnProposals:
-    """Return what a language model proposes by itself, shown samples of both groups."""
+    """Return what a language model proposes by itself, shown samples of both groups.
+
+    Args:
+        contrasted: Documents searched, alike in what is held fixed.
+        settings: How many are asked for, and how; nothing is asked without ``baseline``.
+        roles: Who is asked.
+        seed: Of the samples.
+    """
     if not settings.baseline or roles is None:
         return OwnProposals()
     try:
         found = propose_hypotheses(
-            discover,
+            contrasted,
             n=settings.k,
             llm=roles,
-            kind="binary" if discover.pairs is None else "preference",
+            kind="binary" if contrasted.pairs is None else "preference",
             settings=settings.proposals,
             seed=seed,
         )

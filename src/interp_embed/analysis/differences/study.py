@@ -122,7 +122,7 @@ def study_difference(  # noqa: PLR0913 - diff_groups' arguments and the study's
     seen = discover_differences(sides, design, settings, seed)
     found = seen.found
     chosen = name_features(seen.wanted, found, settings, roles, annotator, seed)
-    own = from_model(seen.discover, settings, roles, seed)
+    own = from_model(seen.contrasted, settings, roles, seed)
     concepts = [
         *from_features(found, chosen),
         *from_summary(found, chosen, settings.k, roles),

@@ -58,11 +58,14 @@ class Verification:
     coverage: Estimate
     """Share of held-out documents of the first group (of pairs, pairs) that have one of the named
     concepts shown to be more frequent there; of pairs: that the other document has not. ``p`` is
-    NaN."""
+    NaN. The same documents showed which concepts these are, and the interval takes them as given
+    beforehand: the share is likelier too high than too low, above all where few concepts hold."""
     coverage_second: Estimate
     """The same of the second group and the concepts more frequent there."""
     verification_rate: Estimate
-    """Share of the features' concepts that hold; ``p`` is NaN."""
+    """Share of the features' concepts that hold; ``p`` is NaN. The interval (Wilson's) takes
+    concepts for independent, but all are tested on the same documents: where concepts overlap it is
+    too narrow for what other documents would show."""
     baseline_rate: Estimate | None
     """The same of what the language model proposed by itself; None where it was not asked."""
     baseline_coverage: Estimate | None
@@ -122,7 +125,7 @@ class Verification:
         held = sum(one.holds for one in tested)
         said = [
             f"On {self.n_confirm:,} held-out documents {held} of {len(tested)} differences named "
-            f"after features hold ({_share(rate)})."
+            f"after features hold ({_share(rate)}, as if concepts were independent)."
             if tested
             else f"No feature's difference was named, to be tested on the {self.n_confirm:,} "
             "held-out documents."
@@ -131,15 +134,21 @@ class Verification:
             own = self.of(FROM_MODEL)
             said.append(
                 f"Of {len(own)} that the language model proposed by itself "
-                f"{sum(one.holds for one in own)} hold ({_share(self.baseline_rate)})."
+                f"{sum(one.holds for one in own)} hold ({_share(self.baseline_rate)}, likewise)."
             )
         lacking = ", which the other of the pair lacks" if self.paired else ""
-        said += [
+        covers = [
             f"Of the held-out documents of {quoted(name)} {_share(cover)}, have a named concept "
             f"that is shown to be more frequent there{lacking}."
             for cover, name in zip((self.coverage, self.coverage_second), self.names, strict=True)
             if np.isfinite(cover.value)
         ]
+        if covers:
+            covers.append(
+                "The same documents showed which concepts these are, so that the shares covered "
+                "are likelier too high than too low."
+            )
+        said += covers
         if self.n_missing:
             said.append(
                 f"{self.n_missing:,} verdicts are missing and were left out ({self.why_missing})."
