@@ -1,5 +1,6 @@
 """A tiny random Llama with a random SAE, in real files; and what a language model would answer."""
 
+import gc
 import json
 import re
 import ssl
@@ -7,12 +8,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-from interp_embed.sae import LocalSAE
 
 D_IN, N_FEATURES, LAYER = 16, 40, 1
 WORDS = [
@@ -36,6 +31,16 @@ WORDS = [
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }} </s>{% endfor %}"
 )
+
+
+def pytest_collection():
+    """The millions of objects that collecting makes are no garbage: do not look for any."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,6 +67,11 @@ def _one_root_certificate(tmp_path_factory, pytestconfig):
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
+    # Here and below: the process that hands tests to others loads this file too, and no model.
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -93,6 +103,9 @@ def tiny_chat_model(tiny_model, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_sae_folder(tmp_path_factory):
+    import torch
+    from safetensors.torch import save_file
+
     folder = tmp_path_factory.mktemp("sae")
     generator = torch.Generator().manual_seed(0)
     encoder = torch.randn(D_IN, N_FEATURES, generator=generator)
@@ -116,6 +129,8 @@ def tiny_sae_folder(tmp_path_factory):
 
 @pytest.fixture
 def tiny_sae(tiny_model, tiny_sae_folder):
+    from interp_embed.sae import LocalSAE
+
     return LocalSAE(
         sae_id=None, release=str(tiny_sae_folder), model=str(tiny_model), max_norm_ratio=None
     )

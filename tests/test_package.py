@@ -12,33 +12,40 @@ import interp_embed
 HEAVY = {"torch", "transformers", "openai", "sentence_transformers", "sklearn", "pandas"}
 
 
-def modules_after(code):
+def modules_after(*codes):
+    """Return what a process of its own has loaded after each of some pieces of code."""
+    script = "\n".join(f"{code}\nprint(*sys.modules, file=sys.stderr)" for code in codes)
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        [sys.executable, "-c", f"import sys\n{script}"],
         check=True,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    return set(done.stdout.split())
+    return [set(line.split()) for line in done.stderr.splitlines() if " sys " in line]
 
 
-def test_importing_the_package_loads_no_heavy_library():
-    assert not modules_after("import interp_embed") & HEAVY
-
-
-def test_the_help_loads_no_heavy_library():
-    code = (
-        "import sys; sys.argv = ['interp-embed', '--help']\n"
+def calling(*arguments, code):
+    return (
+        f"sys.argv = {['interp-embed', *arguments]!r}\n"
         "from interp_embed.cli import main\n"
         "try: main()\n"
-        "except SystemExit: pass"
+        f"except SystemExit as stop: assert stop.code == {code}"
     )
-    assert not modules_after(code) & HEAVY
 
 
-def test_importing_saes_and_the_notebook_functions_loads_no_model_library():
+def test_importing_the_package_and_the_help_load_no_heavy_library():
+    package, help_of_it = modules_after("import interp_embed", calling("--help", code=0))
+    assert not package & HEAVY
+    assert not help_of_it & HEAVY
+
+
+def test_reports_saes_and_the_notebook_functions_load_only_what_they_need():
     names = ("sae", "quickstart", "embedders")
-    after = modules_after("import " + ", ".join(f"interp_embed.{name}" for name in names))
+    report, after = modules_after(
+        "import interp_embed.report", "import " + ", ".join(f"interp_embed.{n}" for n in names)
+    )
+    assert "matplotlib" not in report
     assert not after & {"torch", "transformers", "openai", "sentence_transformers"}
 
 
@@ -65,20 +72,13 @@ def test_a_name_that_is_none_is_an_attribute_error():
         interp_embed.Datasets  # noqa: B018
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "'hypotheses', FILE, '--text', 'txt', '--target', 'stars'",
-        "'encode', FILE, '--text', 'txt'",
-    ],
-)
-def test_a_mistyped_column_is_told_before_any_library_is_loaded(command, tmp_path):
+def test_a_mistyped_column_is_told_before_any_library_is_loaded(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("text,stars\na,1\n")
-    code = (
-        f"import sys; sys.argv = ['interp-embed', {command.replace('FILE', repr(str(file)))}]\n"
-        "from interp_embed.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as stop: assert stop.code == 1"
-    )
-    assert not modules_after(code) & (HEAVY - {"pandas"})
+    study = ("hypotheses", str(file), "--text", "txt", "--target", "stars")
+    encoding = ("encode", str(file), "--text", "txt")
+
+    loaded = modules_after(calling(*study, code=1), calling(*encoding, code=1))
+
+    assert len(loaded) == 2
+    assert all(not modules & (HEAVY - {"pandas"}) for modules in loaded)

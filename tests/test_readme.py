@@ -18,8 +18,8 @@ CODE = {
 
 
 def on_fewer_documents(block):
-    """Return the code with corpora of 300 made-up documents in place of 600."""
-    return re.sub(r"plant_corpus\(600", "plant_corpus(300", block)
+    """Return the code with corpora of 200 made-up documents in place of 600."""
+    return re.sub(r"plant_corpus\(600", "plant_corpus(200", block)
 
 
 BLOCKS = [pytest.param(on_fewer_documents(block), id=name) for name, block in CODE.items()] + [

