@@ -22,7 +22,7 @@ def modules_after(*codes):
         stderr=subprocess.PIPE,
         text=True,
     )
-    return [set(line.split()) for line in done.stderr.splitlines() if " sys " in line]
+    return [set(line.split()) for line in done.stderr.splitlines() if line.startswith("sys ")]
 
 
 def calling(*arguments, code):

@@ -22,7 +22,7 @@ CONCEPTS = (
 )
 EFFECTS = np.array([1.0, -1.0, 1.0, -1.0, 0, 0, 0, 0])
 FILLER = np.array([f"w{one}{two}" for one in "abcdefghij" for two in "klmnopqrstuv"])
-TINY = StudySettings(n=6, features=12, active=2, max_epochs=20)
+TINY = StudySettings(n=6, features=12, active=2, max_epochs=60)
 
 
 @dataclass(frozen=True)

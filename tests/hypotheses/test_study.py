@@ -9,7 +9,7 @@ from interp_embed.hypotheses import StudySettings, find_hypotheses
 from interp_embed.report import run_record
 from interp_embed.report.frame import hypotheses_csv
 
-TINY = StudySettings(n=6, features=12, active=2, max_epochs=20)
+TINY = StudySettings(n=6, features=12, active=2, max_epochs=60)
 
 
 def significant(run):

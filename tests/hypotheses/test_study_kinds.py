@@ -12,7 +12,7 @@ from interp_embed.hypotheses import StudySettings
 from interp_embed.interpret import KeywordAnnotator
 from interp_embed.report import run_record
 
-TINY = StudySettings(n=6, features=12, active=2, max_epochs=20)
+TINY = StudySettings(n=6, features=12, active=2, max_epochs=60)
 UMBRELLA, POODLE, VIOLIN, PEPPER = range(4)
 
 

@@ -1,6 +1,7 @@
 """Small data sets with planted activations; worker processes of the tests load this file too."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,13 @@ def planted():
     return Planted
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("written") / "data").location
+
+
 @pytest.fixture
-def store(tmp_path):
+def store(written, tmp_path):
     """Three shards of 10, 10 and 5 documents, all committed, with token activations."""
-    return make_store(tmp_path / "data")
+    shutil.copytree(written, tmp_path / "data")
+    return Store.open(tmp_path / "data")
