@@ -1,6 +1,6 @@
 """Check every method against data whose truth is known, and write docs/validity.md.
 
-    python benchmarks/validity.py                     the whole table, about 15 minutes on two cores
+    python benchmarks/validity.py                     the whole table, about 20 minutes on two cores
     python benchmarks/validity.py --quick             fewer runs, half a minute; writes no file
     python benchmarks/validity.py --only X5,X7        some experiments; writes no file
 
