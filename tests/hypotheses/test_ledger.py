@@ -67,8 +67,10 @@ def test_many_at_once_lose_no_line(ledger):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ledger.record, openings))
 
-    plans = {json.loads(line)["plan"] for line in ledger.path.read_text().splitlines()}
-    assert plans == {opening.plan for opening in openings}
+    lines = ledger.path.read_text().splitlines()
+    # One that was half written when another was begun is followed by an empty line.
+    plans = [json.loads(line)["plan"] for line in lines if line]
+    assert sorted(plans) == sorted(opening.plan for opening in openings)
 
 
 def test_the_default_is_in_the_users_cache_folder_and_none_is_none(tmp_path, monkeypatch):
