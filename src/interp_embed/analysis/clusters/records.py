@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from interp_embed.analysis.clusters.count import CandidateCount
 from interp_embed.analysis.clusters.null import ShuffledNull
 from interp_embed.analysis.clusters.partition import Method
-from interp_embed.analysis.plain_values import as_html, plain, rows_of, short_text
+from interp_embed.analysis.plain_values import as_html, plain, quoted, rows_of, short_text
 from interp_embed.records import Json
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Clusters:
     def _sentences(self) -> list[str]:
         n = len(self.assignment)
         by = f"{len(self.features):,} features"
-        by += f" found for {self.query!r}" if self.query else ""
+        by += f" found for {quoted(self.query)}" if self.query else ""
         chosen = " (a number chosen from the data)" if self.candidates else ""
         said = [
             f"{n - self.n_outside:,} of {n:,} documents fall into {self.k} clusters{chosen} by "
@@ -223,7 +223,7 @@ class Clusters:
             )
         said += self._null_sentences()
         largest = ", ".join(
-            f"{cluster.name!r} ({cluster.n:,})" for cluster in self.clusters[:_NAMED]
+            f"{quoted(cluster.name)} ({cluster.n:,})" for cluster in self.clusters[:_NAMED]
         )
         said.append(f"The largest are {largest}.")
         return said + [f"{note[:1].upper()}{note[1:]}." for note in self.notes]

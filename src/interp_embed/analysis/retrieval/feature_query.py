@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from interp_embed.analysis.plain_values import quoted
 from interp_embed.analysis.retrieval.label_search import LabelIndex, check_text
 from interp_embed.analysis.retrieval.phrases import choose_phrases
 from interp_embed.analysis.retrieval.questions import as_model, ask_labels
@@ -200,8 +201,8 @@ class FeatureQuery:
 
     def summary(self) -> str:
         """Return what is searched for, in sentences."""
-        shown = ", ".join(f"{label!r}" for label in self.labels[:_SHOWN])
-        asked = f"The query {self.text!r}" if self.text else "The query"
+        shown = ", ".join(map(quoted, self.labels[:_SHOWN]))
+        asked = f"The query {quoted(self.text)}" if self.text else "The query"
         more = f" and {len(self) - _SHOWN:,} more" if len(self) > _SHOWN else ""
         told = f" {self.note}" if self.note else ""
         return f"{asked} stands for {len(self):,} features ({self.source}): {shown}{more}.{told}"
@@ -349,7 +350,7 @@ def find_features(
         elif not told.numbers:
             raise InputError(
                 f"{model.model} finds none of the {len(shown)} nearest labels relevant to "
-                f"{query!r}: {_quoted([by_feature[f] for f in shown])}; ask for something else, or "
+                f"{query!r}: {_listed([by_feature[f] for f in shown])}; ask for something else, or "
                 "give features by number"
             )
         else:
@@ -396,13 +397,13 @@ def _no_match(query: str, index: LabelIndex) -> str:
     nearest = index.search(query, _SHOWN).labels
     way = "" if index.embedder is not None else "; with an embedder labels are found by meaning too"
     return (
-        f"no label of {len(index)} matches {query!r}; the nearest are {_quoted(nearest)}: search "
+        f"no label of {len(index)} matches {query!r}; the nearest are {_listed(nearest)}: search "
         f"for words of one of these, or give features by number{way}"
     )
 
 
-def _quoted(labels: Sequence[str]) -> str:
-    return ", ".join(repr(label) for label in labels[:_SHOWN])
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(map(quoted, labels[:_SHOWN]))
 
 
 def _as_index(feature: object) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from interp_embed.analysis.plain_values import quoted
 from interp_embed.analysis.retrieval.label_terms import (
     PhraseSimilarity,
     TermIndex,
@@ -82,9 +83,10 @@ class LabelMatches:
         """Return what was found, in sentences."""
         found = self.found()
         if not len(found):
-            return f"None of {self.n_labels:,} labels matches {self.text!r}."
-        shown = ", ".join(f"{label!r}" for label in found.labels[:_SHOWN])
-        return f"{len(found):,} of {self.n_labels:,} labels match {self.text!r}, such as {shown}."
+            return f"None of {self.n_labels:,} labels matches {quoted(self.text)}."
+        shown = ", ".join(map(quoted, found.labels[:_SHOWN]))
+        asked = quoted(self.text)
+        return f"{len(found):,} of {self.n_labels:,} labels match {asked}, such as {shown}."
 
     def to_json(self) -> dict[str, Json]:
         """Return plain values."""
@@ -103,7 +105,7 @@ class LabelMatches:
             np.maximum(first.similarity, 0.0)[:, None],
             bar_labels=list(first.labels),
             part_labels=["similarity"],
-            xlabel=f"similarity to {self.text!r}",
+            xlabel=f"similarity to {quoted(self.text)}",
             ax=ax,
         )
 
